@@ -1,0 +1,2 @@
+//! The `craneflow` binary.
+fn main() {}

@@ -1,0 +1,1 @@
+//! Craneflow's two languages: graph IR and loop IR

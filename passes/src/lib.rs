@@ -1,0 +1,1 @@
+//! Craneflow's passes: simplify, grad, fuse, lower, schedule, plan

@@ -1,0 +1,1 @@
+//! Executables, arena, thread pool

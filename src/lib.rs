@@ -1,0 +1,1 @@
+//! Craneflow: a tensor compiler for CPUs.
