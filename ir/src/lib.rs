@@ -1,1 +1,7 @@
-//! Craneflow's two languages: graph IR and loop IR
+//! Craneflow's two languages: graph IR and loop IR.
+
+pub mod native;
+pub mod types;
+
+pub use native::{Cmp, Emit, Native, Scalar};
+pub use types::{DType, Shape, Type};
