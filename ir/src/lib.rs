@@ -3,5 +3,5 @@
 pub mod native;
 pub mod types;
 
-pub use native::{Cmp, Emit, Native, Scalar};
+pub use native::{Cmp, Emit, Evaluator, Native, Scalar};
 pub use types::{DType, Shape, Type};

@@ -7,6 +7,10 @@
 
 use crate::types::DType;
 
+mod eval;
+
+pub use eval::Evaluator;
+
 /// One scalar value: its type and its bits, zero-extended to 64. A `bool` is 0 or 1.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct Scalar {
