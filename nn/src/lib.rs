@@ -1,1 +1,2 @@
 //! Layers, losses, optimizers, models and data sets
+pub mod rng;
