@@ -267,11 +267,11 @@ mod tests {
     fn seek_resumes_a_stream() {
         let mut whole = Rng::new(9);
         let draws: Vec<u32> = (0..11).map(|_| whole.next_u32()).collect();
-        for start in 0..11 {
+        for (start, &draw) in (0..).zip(&draws) {
             let mut rng = Rng::new(9);
-            rng.seek(start as u64);
-            assert_eq!(rng.next_u32(), draws[start]);
-            assert_eq!(rng.position(), start as u64 + 1);
+            rng.seek(start);
+            assert_eq!(rng.next_u32(), draw);
+            assert_eq!(rng.position(), start + 1);
         }
     }
 
