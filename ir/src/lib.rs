@@ -1,7 +1,22 @@
 //! Craneflow's two languages: graph IR and loop IR.
 
+pub mod array;
+pub mod attrs;
+pub mod build;
+pub mod error;
+pub mod graph;
+pub mod loops;
 pub mod native;
+pub mod ops;
+pub mod scalar;
 pub mod types;
 
-pub use native::{Cmp, Emit, Evaluator, Native, Scalar};
+pub use array::Array;
+pub use attrs::{Attr, Attrs};
+pub use build::Builder;
+pub use error::{GradError, TypeError};
+pub use graph::{Graph, Node, NodeId, Scope, Value};
+pub use native::{Cmp, Emit, Native, Scalar};
+pub use ops::{Op, Rules};
+pub use scalar::Pointwise;
 pub use types::{DType, Shape, Type};

@@ -34,8 +34,14 @@ pub enum Cmp {
 
 impl Cmp {
     /// All predicates with their names in text form.
-    pub const ALL: [(Cmp, &'static str); 6] =
-        [(Cmp::Eq, "eq"), (Cmp::Ne, "ne"), (Cmp::Lt, "lt"), (Cmp::Le, "le"), (Cmp::Gt, "gt"), (Cmp::Ge, "ge")];
+    pub const ALL: [(Cmp, &'static str); 6] = [
+        (Cmp::Eq, "eq"),
+        (Cmp::Ne, "ne"),
+        (Cmp::Lt, "lt"),
+        (Cmp::Le, "le"),
+        (Cmp::Gt, "gt"),
+        (Cmp::Ge, "ge"),
+    ];
 
     /// Name in text form.
     pub fn name(self) -> &'static str {
@@ -44,7 +50,10 @@ impl Cmp {
 
     /// The predicate with this name.
     pub fn from_name(name: &str) -> Option<Cmp> {
-        Cmp::ALL.into_iter().find(|(_, n)| *n == name).map(|(c, _)| c)
+        Cmp::ALL
+            .into_iter()
+            .find(|(_, n)| *n == name)
+            .map(|(c, _)| c)
     }
 }
 
@@ -117,7 +126,8 @@ impl Native {
         use Native::*;
         match self {
             Fma | Select => 3,
-            Neg | Abs | Sqrt | Floor | Ceil | Trunc | Nearest | Not | Popcnt | Clz | Bitcast(_) | Convert(_) => 1,
+            Neg | Abs | Sqrt | Floor | Ceil | Trunc | Nearest | Not | Popcnt | Clz | Bitcast(_)
+            | Convert(_) => 1,
             _ => 2,
         }
     }

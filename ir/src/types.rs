@@ -25,7 +25,9 @@ impl DType {
     /// Every element type, in the order of declaration.
     pub const ALL: [DType; 13] = {
         use DType::*;
-        [Bool, I8, I16, I32, I64, U8, U16, U32, U64, F16, BF16, F32, F64]
+        [
+            Bool, I8, I16, I32, I64, U8, U16, U32, U64, F16, BF16, F32, F64,
+        ]
     };
 
     /// The name in text form: `bool`, `i32`, `bf16`, ...
@@ -187,7 +189,10 @@ pub struct Type {
 impl Type {
     /// A tensor type.
     pub fn new(dtype: DType, shape: impl Into<Shape>) -> Type {
-        Type { dtype, shape: shape.into() }
+        Type {
+            dtype,
+            shape: shape.into(),
+        }
     }
 
     /// A rank-0 tensor type.
@@ -212,17 +217,27 @@ impl Type {
 
     /// The same shape with another element type.
     pub fn with_dtype(&self, dtype: DType) -> Type {
-        Type { dtype, shape: self.shape.clone() }
+        Type {
+            dtype,
+            shape: self.shape.clone(),
+        }
     }
 
     /// The same element type with another shape.
     pub fn with_shape(&self, shape: impl Into<Shape>) -> Type {
-        Type { dtype: self.dtype, shape: shape.into() }
+        Type {
+            dtype: self.dtype,
+            shape: shape.into(),
+        }
     }
 
     /// The type that is left when `axes` are removed.
     pub fn without_axes(&self, axes: &[usize]) -> Type {
-        let kept = self.shape.iter().enumerate().filter(|(axis, _)| !axes.contains(axis));
+        let kept = self
+            .shape
+            .iter()
+            .enumerate()
+            .filter(|(axis, _)| !axes.contains(axis));
         self.with_shape(kept.map(|(_, &d)| d).collect::<Vec<_>>())
     }
 }

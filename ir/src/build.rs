@@ -1,0 +1,240 @@
+//! The typed builder: every push infers the result types, equal nodes are shared, and shorthands
+//! read as what they build.
+
+use crate::array::Array;
+use crate::error::TypeError;
+use crate::graph::{Graph, Input, NodeId, Output, Scope, Value};
+use crate::native::{Cmp, Scalar};
+use crate::ops::common::Reducer;
+use crate::ops::{BroadcastInDim, Constant, Op, Reduce, Reshape, Transpose};
+use crate::scalar::Pointwise;
+use crate::types::{DType, Shape, Type};
+use std::collections::HashMap;
+
+/// Builds a graph. The shorthands panic on a type error and are for code that knows its shapes
+/// (gradient rules, passes); code that handles user input calls `push` and reports the error.
+#[derive(Clone, Debug, Default)]
+pub struct Builder {
+    graph: Graph,
+    seen: HashMap<(Op, Vec<Value>), NodeId>,
+    scope: Scope,
+}
+
+impl Builder {
+    /// Starts a graph.
+    pub fn new(name: &str) -> Builder {
+        Builder {
+            graph: Graph::new(name),
+            ..Builder::default()
+        }
+    }
+
+    /// The graph so far.
+    pub fn graph(&self) -> &Graph {
+        &self.graph
+    }
+
+    /// The type of a value.
+    pub fn ty(&self, v: Value) -> &Type {
+        self.graph.ty(v)
+    }
+
+    /// The shape of a value.
+    pub fn shape(&self, v: Value) -> Shape {
+        self.ty(v).shape.clone()
+    }
+
+    /// Nodes pushed from now on belong to the layer `name`; returns the scope before.
+    pub fn enter(&mut self, name: &str) -> Scope {
+        let scope = self.graph.scope(name);
+        std::mem::replace(&mut self.scope, scope)
+    }
+
+    /// Goes back to a scope that `enter` returned.
+    pub fn leave(&mut self, scope: Scope) {
+        self.scope = scope;
+    }
+
+    /// Name of the current scope.
+    pub fn scope_name(&self) -> &str {
+        self.graph.scope_name(self.scope)
+    }
+
+    /// Adds an input.
+    pub fn input(&mut self, name: &str, ty: Type) -> Value {
+        let op = crate::ops::Input {
+            index: self.graph.inputs.len(),
+            ty: ty.clone(),
+        };
+        let node = self.graph.append(op.into(), vec![], vec![ty], self.scope);
+        let value = self.graph.node(node).results[0];
+        self.graph.inputs.push(Input {
+            name: name.to_string(),
+            value,
+            donated: None,
+        });
+        value
+    }
+
+    /// Adds an output.
+    pub fn output(&mut self, name: &str, value: Value) {
+        self.graph.outputs.push(Output {
+            name: name.to_string(),
+            value,
+        });
+    }
+
+    /// Declares that output `output` takes over the buffer of input `input` (positions).
+    pub fn donate(&mut self, input: usize, output: usize) {
+        self.graph.inputs[input].donated = Some(output);
+    }
+
+    /// The finished graph.
+    pub fn finish(self) -> Graph {
+        self.graph
+    }
+
+    /// Appends an op and returns its results, or those of an equal node that is there already.
+    pub fn push(&mut self, op: impl Into<Op>, operands: &[Value]) -> Result<Vec<Value>, TypeError> {
+        let key = (op.into(), operands.to_vec());
+        if let Some(&node) = self.seen.get(&key) {
+            return Ok(self.graph.node(node).results.clone());
+        }
+        let types = key.0.rules().infer(&self.graph.types(operands))?;
+        let node = self
+            .graph
+            .append(key.0.clone(), key.1.clone(), types, self.scope);
+        self.seen.insert(key, node);
+        Ok(self.graph.node(node).results.clone())
+    }
+
+    /// `push` for an op with one result.
+    pub fn push1(&mut self, op: impl Into<Op>, operands: &[Value]) -> Result<Value, TypeError> {
+        self.push(op, operands).map(|r| r[0])
+    }
+
+    /// `push1` where the types are known to fit.
+    pub fn op(&mut self, op: impl Into<Op>, operands: &[Value]) -> Value {
+        self.push1(op, operands)
+            .unwrap_or_else(|e| panic!("builder: {e}"))
+    }
+
+    /// A constant tensor.
+    pub fn constant(&mut self, value: Array) -> Value {
+        self.op(Constant { value }, &[])
+    }
+
+    /// A tensor of type `ty` with every element `x` (converted): a rank-0 constant, broadcast.
+    pub fn splat(&mut self, ty: &Type, x: f64) -> Value {
+        let c = self.constant(Array::scalar(Scalar::from_f64(ty.dtype, x)));
+        self.broadcast(c, &[], &ty.shape)
+    }
+
+    /// A tensor like `v` with every element `x`.
+    pub fn like(&mut self, v: Value, x: f64) -> Value {
+        let ty = self.ty(v).clone();
+        self.splat(&ty, x)
+    }
+
+    /// `broadcast_in_dim`; nothing when the shape is already right.
+    pub fn broadcast(&mut self, v: Value, axes: &[usize], shape: &Shape) -> Value {
+        if self.ty(v).shape == *shape && axes.iter().enumerate().all(|(i, &a)| i == a) {
+            return v;
+        }
+        self.op(
+            BroadcastInDim {
+                shape: shape.clone(),
+                axes: axes.to_vec(),
+            },
+            &[v],
+        )
+    }
+
+    /// Undoes the removal of `axes` by a reduction: `f32[8]` over `[1]` to `f32[8,4]`.
+    pub fn unreduce(&mut self, v: Value, axes: &[usize], shape: &Shape) -> Value {
+        let kept: Vec<usize> = (0..shape.rank()).filter(|a| !axes.contains(a)).collect();
+        self.broadcast(v, &kept, shape)
+    }
+
+    /// `reshape`; nothing when the shape is already right.
+    pub fn reshape(&mut self, v: Value, shape: &[usize]) -> Value {
+        if *self.ty(v).shape == *shape {
+            v
+        } else {
+            self.op(
+                Reshape {
+                    shape: shape.into(),
+                },
+                &[v],
+            )
+        }
+    }
+
+    /// `transpose`; nothing for the identity.
+    pub fn transpose(&mut self, v: Value, permutation: &[usize]) -> Value {
+        if permutation.iter().enumerate().all(|(i, &p)| i == p) {
+            return v;
+        }
+        self.op(
+            Transpose {
+                permutation: permutation.to_vec(),
+            },
+            &[v],
+        )
+    }
+
+    /// Folds `axes` with a named reducer; nothing when there are none.
+    pub fn reduce(&mut self, kind: Reducer, v: Value, axes: &[usize]) -> Value {
+        if axes.is_empty() {
+            v
+        } else {
+            self.op(
+                Reduce {
+                    kind,
+                    axes: axes.to_vec(),
+                },
+                &[v],
+            )
+        }
+    }
+
+    /// `reduce` by addition.
+    pub fn sum(&mut self, v: Value, axes: &[usize]) -> Value {
+        self.reduce(Reducer::Sum, v, axes)
+    }
+
+    /// Element type conversion; nothing when it is already right.
+    pub fn convert(&mut self, v: Value, to: DType) -> Value {
+        if self.ty(v).dtype == to {
+            v
+        } else {
+            self.op(Pointwise::Convert(to), &[v])
+        }
+    }
+
+    /// Elementwise comparison.
+    pub fn compare(&mut self, cmp: Cmp, a: Value, b: Value) -> Value {
+        self.op(Pointwise::compare(cmp), &[a, b])
+    }
+
+    /// `c ? a : b`, elementwise.
+    pub fn select(&mut self, c: Value, a: Value, b: Value) -> Value {
+        self.op(Pointwise::Select, &[c, a, b])
+    }
+}
+
+macro_rules! shorthands {
+    ($($name:ident($($arg:ident),+) = $op:ident),* $(,)?) => {
+        impl Builder {
+            $(#[doc = concat!("`", stringify!($name), "`, elementwise on equal types.")]
+            pub fn $name(&mut self, $($arg: Value),+) -> Value { self.op(Pointwise::$op, &[$($arg),+]) })*
+        }
+    };
+}
+shorthands! {
+    add(a, b) = Add, sub(a, b) = Subtract, mul(a, b) = Multiply, div(a, b) = Divide,
+    max(a, b) = Maximum, min(a, b) = Minimum, pow(a, b) = Power,
+    and(a, b) = And, or(a, b) = Or, not(a) = Not,
+    neg(a) = Negate, abs(a) = Abs, sign(a) = Sign, sqrt(a) = Sqrt, rsqrt(a) = Rsqrt,
+    exp(a) = Exp, log(a) = Log, tanh(a) = Tanh, logistic(a) = Logistic, sin(a) = Sine, cos(a) = Cosine,
+}

@@ -1,0 +1,429 @@
+//! The builder of kernels: structured statements, hash-consed values. A value that does not depend
+//! on a loop is placed before it, so hoisting and common subexpressions need no pass.
+
+use super::index::{Atom, Index};
+use super::*;
+use crate::native::{Cmp, Emit, Scalar};
+use std::collections::HashMap;
+
+/// An operand of the op being lowered: asks its producer for one element.
+pub struct Operand<'a> {
+    /// Its tensor type.
+    pub ty: Type,
+    /// Computes the element at a multi-index.
+    pub fetch: &'a dyn Fn(&mut KernelBuilder, &[Index]) -> Val,
+}
+
+impl Operand<'_> {
+    /// The element at a multi-index, outermost axis first; the index must be within the shape.
+    pub fn at(&self, k: &mut KernelBuilder, at: &[Index]) -> Val {
+        debug_assert_eq!(at.len(), self.ty.rank());
+        (self.fetch)(k, at)
+    }
+}
+
+/// A result buffer of an op that stores its results itself.
+#[derive(Clone, Debug)]
+pub struct Out {
+    /// Its tensor type.
+    pub ty: Type,
+    /// The parameter it is written through.
+    pub mem: Mem,
+}
+
+#[derive(Default)]
+struct Block {
+    stmts: Vec<Stmt>,
+    memo: HashMap<(Inst, DType, bool), Val>,
+    /// Statements in it run under a condition, so loads must not leave it.
+    guarded: bool,
+}
+
+/// Builds one kernel. Statements go to the innermost open block; pure values to the outermost block
+/// in which their operands are known.
+pub struct KernelBuilder {
+    kernel: Kernel,
+    stack: Vec<Block>,
+    /// Depth of the block in which a value was computed.
+    val_depth: Vec<usize>,
+    /// Depth of a loop's body.
+    loop_depth: Vec<usize>,
+}
+
+impl KernelBuilder {
+    /// Starts a kernel with a grid of `grid` items.
+    pub fn new(name: &str, grid: usize) -> KernelBuilder {
+        let mut kernel = Kernel {
+            name: name.to_string(),
+            lanes: 1,
+            lane_bits: 32,
+            ..Kernel::default()
+        };
+        kernel.loops.push(LoopDef {
+            extent: grid,
+            kind: LoopKind::Serial,
+        });
+        let stack = vec![Block::default(), Block::default()];
+        KernelBuilder {
+            kernel,
+            stack,
+            val_depth: vec![],
+            loop_depth: vec![1],
+        }
+    }
+
+    /// The kernel so far.
+    pub fn kernel(&self) -> &Kernel {
+        &self.kernel
+    }
+
+    /// Changes the extent of the grid; before its index is used.
+    pub fn set_grid(&mut self, extent: usize) {
+        self.kernel.loops[0].extent = extent;
+    }
+
+    /// The grid index.
+    pub fn grid(&self) -> Index {
+        Index::atom(Atom::Loop(GRID), self.kernel.grid() as i64)
+    }
+
+    /// Adds a buffer of `len` elements.
+    pub fn param(&mut self, dtype: DType, len: usize, access: Access) -> Mem {
+        self.kernel.params.push(Param { dtype, len, access });
+        Mem::Param(self.kernel.params.len() as u32 - 1)
+    }
+
+    /// Adds a scratch tile of `len` elements.
+    pub fn scratch(&mut self, dtype: DType, len: usize) -> Mem {
+        self.kernel.scratch.push(Scratch { dtype, len });
+        Mem::Scratch(self.kernel.scratch.len() as u32 - 1)
+    }
+
+    /// Declares a register and sets it.
+    pub fn var(&mut self, init: Val) -> Var {
+        let def = self.kernel.val(init);
+        self.kernel.vars.push(VarDef {
+            dtype: def.dtype,
+            vector: def.vector,
+        });
+        let var = Var(self.kernel.vars.len() as u32 - 1);
+        self.set(var, init);
+        var
+    }
+
+    /// Sets a register.
+    pub fn set(&mut self, var: Var, value: Val) {
+        self.stmt(Stmt::Set(var, value));
+    }
+
+    /// Reads a register.
+    pub fn get(&mut self, var: Var) -> Val {
+        let VarDef { dtype, vector } = self.kernel.vars[var.0 as usize].clone();
+        self.here(Inst::Get(var), dtype, vector)
+    }
+
+    /// The element at a linear index. Loads of read-only parameters are shared and hoisted.
+    pub fn load(&mut self, mem: Mem, at: &Index) -> Val {
+        let at = self.affine(at);
+        let dtype = self.kernel.mem_dtype(mem);
+        let pinned = match mem {
+            Mem::Param(p) => self.kernel.params[p as usize].access != Access::Read,
+            Mem::Scratch(_) => true,
+        };
+        let inst = Inst::Load(mem, at);
+        if pinned {
+            self.here(inst, dtype, false)
+        } else {
+            self.pure(inst, dtype, false)
+        }
+    }
+
+    /// Stores an element at a linear index.
+    pub fn store(&mut self, mem: Mem, at: &Index, value: Val) {
+        let at = self.affine(at);
+        self.stmt(Stmt::Store(mem, at, value));
+    }
+
+    /// Stores an element of a result at a multi-index.
+    pub fn store_at(&mut self, out: &Out, at: &[Index], value: Val) {
+        self.store(out.mem, &Index::linear(at, &out.ty.shape), value);
+    }
+
+    /// A loop over `0..extent`; nothing for 0, no loop for 1.
+    pub fn each(&mut self, extent: usize, kind: LoopKind, f: impl FnOnce(&mut Self, Index)) {
+        match extent {
+            0 => return,
+            1 => return f(self, Index::default()),
+            _ => {}
+        }
+        self.kernel.loops.push(LoopDef { extent, kind });
+        let id = Loop(self.kernel.loops.len() as u32 - 1);
+        self.loop_depth.push(self.stack.len());
+        self.stack.push(Block::default());
+        f(self, Index::atom(Atom::Loop(id), extent as i64));
+        let body = self.stack.pop().expect("open loop").stmts;
+        self.stmt(Stmt::For(id, body));
+    }
+
+    /// Nested loops over `extents`, outermost first; all of kind `kind` innermost, serial outside.
+    pub fn nest(
+        &mut self,
+        extents: &[usize],
+        kind: LoopKind,
+        f: &mut dyn FnMut(&mut Self, &[Index]),
+    ) {
+        self.nest_from(extents, kind, &mut vec![], f);
+    }
+
+    fn nest_from(
+        &mut self,
+        extents: &[usize],
+        kind: LoopKind,
+        at: &mut Vec<Index>,
+        f: &mut dyn FnMut(&mut Self, &[Index]),
+    ) {
+        let Some((&first, rest)) = extents.split_first() else {
+            return f(self, at);
+        };
+        let outer = if rest.is_empty() {
+            kind
+        } else {
+            LoopKind::Serial
+        };
+        self.each(first, outer, |k, i| {
+            at.push(i);
+            k.nest_from(rest, kind, at, f);
+            at.pop();
+        });
+    }
+
+    /// Runs `f` where `cond` (a scalar `bool`) holds.
+    pub fn when(&mut self, cond: Val, f: impl FnOnce(&mut Self)) {
+        let then = self.guarded(f);
+        self.stmt(Stmt::If(cond, then, vec![]));
+    }
+
+    /// The value of `then` where `cond` holds, of `otherwise` elsewhere; only that one is computed.
+    pub fn choose(
+        &mut self,
+        cond: Val,
+        then: impl FnOnce(&mut Self) -> Val,
+        otherwise: impl FnOnce(&mut Self) -> Val,
+    ) -> Val {
+        let mut var = None;
+        let a = self.guarded(|k| {
+            let v = then(k);
+            let def = k.kernel.val(v);
+            k.kernel.vars.push(VarDef {
+                dtype: def.dtype,
+                vector: def.vector,
+            });
+            let register = Var(k.kernel.vars.len() as u32 - 1);
+            k.set(register, v);
+            var = Some(register);
+        });
+        let var = var.expect("set above");
+        let b = self.guarded(|k| {
+            let v = otherwise(k);
+            k.set(var, v);
+        });
+        self.stmt(Stmt::If(cond, a, b));
+        self.get(var)
+    }
+
+    fn guarded(&mut self, f: impl FnOnce(&mut Self)) -> Vec<Stmt> {
+        self.stack.push(Block {
+            guarded: true,
+            ..Block::default()
+        });
+        f(self);
+        self.stack.pop().expect("open block").stmts
+    }
+
+    /// Statements that run once after the last grid item.
+    pub fn epilogue(&mut self, f: impl FnOnce(&mut Self)) {
+        assert_eq!(self.stack.len(), 2, "epilogue inside a loop");
+        let body = std::mem::take(&mut self.stack[1]);
+        f(self);
+        let epilogue = std::mem::replace(&mut self.stack[1], body).stmts;
+        self.kernel.epilogue.extend(epilogue);
+    }
+
+    /// The finished kernel.
+    pub fn finish(mut self) -> Kernel {
+        assert_eq!(self.stack.len(), 2, "a block is still open");
+        self.kernel.body = self.stack.pop().expect("body").stmts;
+        self.kernel.prologue = self.stack.pop().expect("prologue").stmts;
+        self.kernel
+    }
+
+    /// The value of an index, an `i64`.
+    pub fn index_value(&mut self, index: &Index) -> Val {
+        let affine = self.affine(index);
+        if affine.terms.is_empty() {
+            return self.constant(Scalar::int(DType::I64, affine.offset));
+        }
+        if let ([(Term::Val(v), 1)], 0) = (affine.terms.as_slice(), affine.offset) {
+            return *v;
+        }
+        self.pure(Inst::Index(affine), DType::I64, false)
+    }
+
+    /// A computed `i64` as an index; its value must be in `0..extent`.
+    pub fn as_index(&mut self, value: Val, extent: usize) -> Index {
+        match self.kernel.val(value).inst {
+            Inst::Const(bits) => Index::constant(bits as i64),
+            _ => Index::atom(Atom::Val(value), extent as i64),
+        }
+    }
+
+    /// Whether `lo <= index < hi`, as a `bool`; a constant when the range of the index decides it.
+    pub fn within(&mut self, index: &Index, lo: i64, hi: i64) -> Val {
+        let (least, greatest) = index.range();
+        if least >= lo && greatest < hi {
+            return self.constant(Scalar::bool(true));
+        }
+        let v = self.index_value(index);
+        let mut test = |k: &mut Self, cmp, bound| {
+            let bound = k.constant(Scalar::int(DType::I64, bound));
+            k.native(Native::Cmp(cmp), &[v, bound])
+        };
+        match (least >= lo, greatest < hi) {
+            (true, _) => test(self, Cmp::Lt, hi),
+            (_, true) => test(self, Cmp::Ge, lo),
+            _ => {
+                let (above, below) = (test(self, Cmp::Ge, lo), test(self, Cmp::Lt, hi));
+                self.native(Native::And, &[above, below])
+            }
+        }
+    }
+
+    /// The constant a value is known to be.
+    pub fn known(&self, v: Val) -> Option<Scalar> {
+        let def = self.kernel.val(v);
+        match def.inst {
+            Inst::Const(bits) => Some(Scalar {
+                ty: def.dtype,
+                bits,
+            }),
+            _ => None,
+        }
+    }
+
+    fn affine(&mut self, index: &Index) -> Affine {
+        let mut terms: Vec<(Term, i64)> = vec![];
+        for (atom, _, c) in &index.terms {
+            let term = match atom {
+                Atom::Loop(l) => Term::Loop(*l),
+                Atom::Val(v) => Term::Val(*v),
+                Atom::Div(x, d) => Term::Val(self.index_native(Native::Div, x, *d)),
+                Atom::Mod(x, d) => Term::Val(self.index_native(Native::Rem, x, *d)),
+            };
+            match terms.iter_mut().find(|t| t.0 == term) {
+                Some(t) => t.1 += c,
+                None => terms.push((term, *c)),
+            }
+        }
+        terms.retain(|t| t.1 != 0);
+        terms.sort();
+        Affine {
+            offset: index.offset,
+            terms,
+        }
+    }
+
+    fn index_native(&mut self, op: Native, x: &Index, d: i64) -> Val {
+        let x = self.index_value(x);
+        let d = self.constant(Scalar::int(DType::I64, d));
+        self.native(op, &[x, d])
+    }
+
+    fn stmt(&mut self, s: Stmt) {
+        self.stack.last_mut().expect("open block").stmts.push(s);
+    }
+
+    fn define(&mut self, inst: Inst, dtype: DType, vector: bool, depth: usize) -> Val {
+        self.kernel.vals.push(ValDef {
+            inst,
+            dtype,
+            vector,
+        });
+        self.val_depth.push(depth);
+        let v = Val(self.kernel.vals.len() as u32 - 1);
+        self.stack[depth].stmts.push(Stmt::Let(v));
+        v
+    }
+
+    /// An instruction that must stay in its place.
+    fn here(&mut self, inst: Inst, dtype: DType, vector: bool) -> Val {
+        let depth = self.stack.len() - 1;
+        self.define(inst, dtype, vector, depth)
+    }
+
+    fn pure(&mut self, inst: Inst, dtype: DType, vector: bool) -> Val {
+        let key = (inst, dtype, vector);
+        if let Some(&v) = self.stack.iter().rev().find_map(|b| b.memo.get(&key)) {
+            return v;
+        }
+        let depth = self.home(&key.0);
+        let v = self.define(key.0.clone(), dtype, vector, depth);
+        self.stack[depth].memo.insert(key, v);
+        v
+    }
+
+    /// Depth of the outermost block in which an instruction can be computed.
+    fn home(&self, inst: &Inst) -> usize {
+        let of_val = |v: &Val| self.val_depth[v.0 as usize];
+        let of_affine = |a: &Affine| {
+            let depth = |t: &(Term, i64)| match &t.0 {
+                Term::Loop(l) => self.loop_depth[l.0 as usize],
+                Term::Val(v) => of_val(v),
+            };
+            a.terms.iter().map(depth).max().unwrap_or(0)
+        };
+        match inst {
+            Inst::Native(_, args) => args.iter().map(of_val).max().unwrap_or(0),
+            Inst::Splat(v) => of_val(v),
+            Inst::Index(a) => of_affine(a),
+            Inst::Load(_, a) | Inst::Gather(_, a, _) => {
+                let guard = self.stack.iter().rposition(|b| b.guarded).unwrap_or(0);
+                of_affine(a).max(guard)
+            }
+            Inst::Const(_) | Inst::Lanes => 0,
+            Inst::Get(_) => self.stack.len() - 1,
+        }
+    }
+}
+
+impl Emit for KernelBuilder {
+    type V = Val;
+
+    fn native(&mut self, op: Native, args: &[Val]) -> Val {
+        let types: Vec<DType> = args.iter().map(|&v| self.dtype(v)).collect();
+        let ty = op
+            .infer(&types)
+            .unwrap_or_else(|| panic!("{op:?} does not take {types:?}"));
+        if matches!(op, Native::Convert(to) | Native::Bitcast(to) if to == types[0]) {
+            return args[0];
+        }
+        let known: Option<Vec<Scalar>> = args.iter().map(|&v| self.known(v)).collect();
+        if let Some(known) = known {
+            return self.constant(op.eval(&known));
+        }
+        if op == Native::Select
+            && let Some(c) = self.known(args[0])
+        {
+            return args[if c.bits != 0 { 1 } else { 2 }];
+        }
+        let vector = args.iter().any(|&v| self.kernel.val(v).vector);
+        self.pure(Inst::Native(op, args.to_vec()), ty, vector)
+    }
+
+    fn constant(&mut self, value: Scalar) -> Val {
+        self.pure(Inst::Const(value.bits), value.ty, false)
+    }
+
+    fn dtype(&self, v: Val) -> DType {
+        self.kernel.val(v).dtype
+    }
+}

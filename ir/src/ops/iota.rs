@@ -1,0 +1,38 @@
+//! `iota`.
+
+use super::prelude::*;
+
+/// Counts along `axis`: `y[i] = i[axis]`, converted to the element type.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct Iota {
+    /// Result type; not `bool`.
+    pub ty: Type,
+    /// The axis that counts.
+    pub axis: usize,
+}
+
+impl Rules for Iota {
+    fn attrs(&self) -> Attrs {
+        todo!()
+    }
+
+    fn parse(_attrs: &Attrs) -> Result<Self, TypeError> {
+        todo!()
+    }
+
+    fn infer(&self, _x: &[Type]) -> Result<Vec<Type>, TypeError> {
+        todo!()
+    }
+
+    fn eval(&self, _x: &[Array]) -> Vec<Array> {
+        todo!()
+    }
+
+    fn vjp(&self, _b: &mut Builder, _x: &[Value], _y: &[Value], _dy: &[Option<Value>]) -> Vjp {
+        todo!()
+    }
+
+    fn lower(&self, _x: &[Type]) -> Lowering<'_> {
+        todo!()
+    }
+}

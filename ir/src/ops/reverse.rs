@@ -1,0 +1,36 @@
+//! `reverse`.
+
+use super::prelude::*;
+
+/// Reverses the order of elements along `axes`.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct Reverse {
+    /// The axes to reverse.
+    pub axes: Vec<usize>,
+}
+
+impl Rules for Reverse {
+    fn attrs(&self) -> Attrs {
+        todo!()
+    }
+
+    fn parse(_attrs: &Attrs) -> Result<Self, TypeError> {
+        todo!()
+    }
+
+    fn infer(&self, _x: &[Type]) -> Result<Vec<Type>, TypeError> {
+        todo!()
+    }
+
+    fn eval(&self, _x: &[Array]) -> Vec<Array> {
+        todo!()
+    }
+
+    fn vjp(&self, _b: &mut Builder, _x: &[Value], _y: &[Value], _dy: &[Option<Value>]) -> Vjp {
+        todo!()
+    }
+
+    fn lower(&self, _x: &[Type]) -> Lowering<'_> {
+        todo!()
+    }
+}
