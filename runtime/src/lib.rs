@@ -1,1 +1,3 @@
 //! Executables, arena, thread pool
+
+pub mod threads;
