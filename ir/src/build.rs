@@ -29,6 +29,51 @@ impl Builder {
         }
     }
 
+    /// Goes on building a graph.
+    pub fn resume(graph: Graph) -> Builder {
+        let known = graph.nodes.iter().zip(graph.node_ids());
+        let seen = known
+            .filter(|(n, _)| !matches!(n.op, Op::Input(_)))
+            .map(|(n, id)| ((n.op.clone(), n.operands.clone()), id))
+            .collect();
+        Builder {
+            graph,
+            seen,
+            scope: Scope::default(),
+        }
+    }
+
+    /// Appends the nodes of `graph` with `args` in place of its inputs; returns its outputs.
+    ///
+    /// # Panics
+    /// When the types of `args` are not those of the inputs.
+    pub fn inline(&mut self, graph: &Graph, args: &[Value]) -> Vec<Value> {
+        assert_eq!(args.len(), graph.inputs.len(), "inputs of {}", graph.name);
+        let mut map = vec![Value::default(); graph.values.len()];
+        let outer = self.scope;
+        for node in &graph.nodes {
+            if let Op::Input(input) = &node.op {
+                let arg = args[input.index];
+                assert_eq!(*self.ty(arg), input.ty, "input {}", input.index);
+                map[node.results[0].0 as usize] = arg;
+                continue;
+            }
+            let operands: Vec<Value> = node.operands.iter().map(|x| map[x.0 as usize]).collect();
+            match graph.scope_name(node.scope) {
+                "" => self.leave(outer),
+                layer => drop(self.enter(layer)),
+            }
+            let results = self.push(node.op.clone(), &operands);
+            let results = results.unwrap_or_else(|e| panic!("builder: {e}"));
+            for (old, new) in node.results.iter().zip(results) {
+                map[old.0 as usize] = new;
+            }
+        }
+        self.leave(outer);
+        let outputs = graph.outputs.iter();
+        outputs.map(|o| map[o.value.0 as usize]).collect()
+    }
+
     /// The graph so far.
     pub fn graph(&self) -> &Graph {
         &self.graph

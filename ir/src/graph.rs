@@ -4,7 +4,7 @@ use crate::ops::Op;
 use crate::types::Type;
 
 /// A result of a node (an index into the graph's value table).
-#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug, Default)]
 pub struct Value(pub u32);
 
 /// A node (an index into the graph's node table).

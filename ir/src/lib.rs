@@ -4,6 +4,7 @@ pub mod array;
 pub mod attrs;
 pub mod build;
 pub mod error;
+pub mod grad;
 pub mod graph;
 pub mod loops;
 pub mod native;

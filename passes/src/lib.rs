@@ -1,1 +1,2 @@
 //! Craneflow's passes: simplify, grad, fuse, lower, schedule, plan
+pub mod grad;

@@ -284,7 +284,7 @@ impl KernelBuilder {
             return self.constant(Scalar::bool(true));
         }
         let v = self.index_value(index);
-        let mut test = |k: &mut Self, cmp, bound| {
+        let test = |k: &mut Self, cmp, bound| {
             let bound = k.constant(Scalar::int(DType::I64, bound));
             k.native(Native::Cmp(cmp), &[v, bound])
         };
