@@ -6,6 +6,7 @@
 
 pub mod build;
 pub mod index;
+pub mod region;
 
 use crate::array::Array;
 use crate::native::Native;
