@@ -95,6 +95,7 @@ macro_rules! ops {
     };
 }
 
+pub mod check;
 pub mod common;
 pub mod prelude;
 
