@@ -1,3 +1,4 @@
 //! Executables, arena, thread pool
 
+pub mod arena;
 pub mod threads;

@@ -1,0 +1,336 @@
+//! Memory that kernels work on: zeroed, aligned to [`ALIGN`] bytes, seen from Rust through checked, typed slices.
+//!
+//! Kernels get base addresses ([`Base`]). Whoever runs kernels holds the arena and the outputs by `&mut` and the inputs by `&`
+//! for the time of the run, takes the addresses inside it, and lets them go with it.
+
+#![allow(
+    unsafe_code,
+    reason = "allocates, and views bytes as numbers of several types"
+)]
+
+use std::alloc::{Layout, alloc_zeroed, dealloc, handle_alloc_error};
+use std::fmt;
+use std::ptr::NonNull;
+use std::slice;
+
+use craneflow_ir::DType;
+use half::{bf16, f16};
+use thiserror::Error;
+
+#[cfg(test)]
+mod tests;
+
+/// Alignment of every buffer in bytes: a cache line, and the widest vector.
+pub const ALIGN: usize = 64;
+
+/// What the allocator is asked for: at this alignment it can take large buffers fresh from the system, which are zero untouched.
+const ASKED_ALIGN: usize = 16;
+
+/// Why memory cannot be had or viewed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Error)]
+pub enum MemoryError {
+    /// The system gives no more, or no machine has as much.
+    #[error("cannot allocate {bytes} bytes")]
+    OutOfMemory {
+        /// The size asked for.
+        bytes: usize,
+    },
+    /// A view reaches past the end.
+    #[error("{len} elements of {dtype} at offset {offset} do not fit in {bytes} bytes")]
+    OutOfBounds {
+        /// Start of the view in bytes.
+        offset: usize,
+        /// Length of the view in elements.
+        len: usize,
+        /// The element type.
+        dtype: DType,
+        /// Size of the memory in bytes.
+        bytes: usize,
+    },
+    /// A view starts between two elements.
+    #[error("offset {offset} is not a multiple of the size of {dtype}")]
+    Misaligned {
+        /// Start of the view in bytes.
+        offset: usize,
+        /// The element type.
+        dtype: DType,
+    },
+    /// A buffer does not hold a whole number of elements.
+    #[error("{bytes} bytes are not a whole number of {dtype}")]
+    Uneven {
+        /// Size of the buffer in bytes.
+        bytes: usize,
+        /// The element type.
+        dtype: DType,
+    },
+}
+
+mod sealed {
+    pub trait Sealed {}
+}
+
+/// An element type at the Rust surface. Its values have no padding: each can be read as bytes.
+pub trait Element: sealed::Sealed + Copy + Send + Sync + 'static {
+    /// The same type in the IR.
+    const DTYPE: DType;
+}
+
+/// An element type of which every bit pattern is a value: all but `bool`, whose buffers are viewed as `u8` (see [`bools`]).
+pub trait Number: Element {}
+
+macro_rules! elements {
+    ($($T:ty: $dtype:ident),*) => { $(
+        impl sealed::Sealed for $T {}
+        impl Element for $T {
+            const DTYPE: DType = DType::$dtype;
+        }
+    )* };
+}
+macro_rules! numbers {
+    ($($T:ty: $dtype:ident),* $(,)?) => {
+        elements!($($T: $dtype),*);
+        $(impl Number for $T {})*
+    };
+}
+elements!(bool: Bool);
+numbers!(
+    i8: I8, i16: I16, i32: I32, i64: I64, u8: U8, u16: U16, u32: U32, u64: U64,
+    f16: F16, bf16: BF16, f32: F32, f64: F64,
+);
+
+/// The bytes of `data`, in this machine's order.
+pub fn bytes_of<T: Element>(data: &[T]) -> &[u8] {
+    // SAFETY: the slice is `size_of_val` initialised bytes, for an `Element` has no padding; a byte needs no alignment.
+    unsafe { slice::from_raw_parts(data.as_ptr().cast(), size_of_val(data)) }
+}
+
+/// The truth values in `bytes`, if each is 0 or 1.
+pub fn bools(bytes: &[u8]) -> Option<&[bool]> {
+    // SAFETY: a `bool` is one byte that is 0 or 1, which all of these are.
+    bytes
+        .iter()
+        .all(|&b| b <= 1)
+        .then(|| unsafe { slice::from_raw_parts(bytes.as_ptr().cast(), bytes.len()) })
+}
+
+/// The address of memory that kernels read or write. Several make an argument table: `[Base]` has the layout of `[*mut u8]`.
+///
+/// It is an address and nothing else: it keeps no memory alive and may outlive the borrow it was taken from. Using it (which
+/// takes `unsafe`) needs that borrow to last, a `&mut` one for writing, and threads to keep out of each other's bytes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(transparent)]
+pub struct Base(*mut u8);
+
+// SAFETY: an address gives no access by itself; those who follow it answer for threads, as the type's contract says.
+unsafe impl Send for Base {}
+// SAFETY: as above.
+unsafe impl Sync for Base {}
+
+impl Base {
+    /// The address of `data`, to read from.
+    pub fn of<T: Element>(data: &[T]) -> Base {
+        Base(data.as_ptr().cast_mut().cast())
+    }
+
+    /// The address of `data`, to read from and write to.
+    pub fn of_mut<T: Number>(data: &mut [T]) -> Base {
+        Base(data.as_mut_ptr().cast())
+    }
+
+    /// The address `offset` bytes further on.
+    pub fn at(self, offset: usize) -> Base {
+        Base(self.0.wrapping_add(offset))
+    }
+
+    /// The pointer a kernel takes.
+    pub fn as_ptr(self) -> *mut u8 {
+        self.0
+    }
+}
+
+/// Owned bytes, aligned to [`ALIGN`]: an input, an output or a constant. Zeroed at first.
+pub struct AlignedBuf {
+    start: NonNull<u8>,
+    len: usize,
+    /// Bytes between the address that the allocator gave and `start`.
+    shift: usize,
+}
+
+// SAFETY: it owns its bytes, which are reached through `&self` and `&mut self` by the rules of references.
+unsafe impl Send for AlignedBuf {}
+// SAFETY: as above; `&self` gives shared, read-only views.
+unsafe impl Sync for AlignedBuf {}
+
+impl AlignedBuf {
+    /// `len` zero bytes. Of a large buffer, pages that are never written take no memory.
+    pub fn zeroed(len: usize) -> Result<AlignedBuf, MemoryError> {
+        let refused = MemoryError::OutOfMemory { bytes: len };
+        let layout = layout(len).ok_or(refused)?;
+        // SAFETY: the size is not zero: it includes room to align.
+        let given = NonNull::new(unsafe { alloc_zeroed(layout) }).ok_or(refused)?;
+        let shift = given.addr().get().wrapping_neg() % ALIGN;
+        // SAFETY: `given` is aligned to `ASKED_ALIGN`, so `shift` is at most the `ALIGN - ASKED_ALIGN` bytes asked for beyond `len`.
+        let start = unsafe { given.add(shift) };
+        Ok(AlignedBuf { start, len, shift })
+    }
+
+    /// A copy of `data`.
+    pub fn from_slice<T: Element>(data: &[T]) -> Result<AlignedBuf, MemoryError> {
+        let mut buf = AlignedBuf::zeroed(size_of_val(data))?;
+        buf.bytes_mut().copy_from_slice(bytes_of(data));
+        Ok(buf)
+    }
+
+    /// Its size in bytes.
+    pub fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Whether it holds no byte.
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// All bytes.
+    pub fn bytes(&self) -> &[u8] {
+        // SAFETY: `start` begins `len` initialised bytes that `self` owns.
+        unsafe { slice::from_raw_parts(self.start.as_ptr(), self.len) }
+    }
+
+    /// All bytes, to write.
+    pub fn bytes_mut(&mut self) -> &mut [u8] {
+        // SAFETY: as in `bytes`, and `self` is borrowed exclusively.
+        unsafe { slice::from_raw_parts_mut(self.start.as_ptr(), self.len) }
+    }
+
+    /// All of it as elements.
+    pub fn slice<T: Number>(&self) -> Result<&[T], MemoryError> {
+        self.part(0, self.count::<T>()?)
+    }
+
+    /// All of it as elements, to write.
+    pub fn slice_mut<T: Number>(&mut self) -> Result<&mut [T], MemoryError> {
+        self.part_mut(0, self.count::<T>()?)
+    }
+
+    /// The address, for kernels that write; for others see [`Base::of`].
+    pub fn base(&mut self) -> Base {
+        Base(self.start.as_ptr())
+    }
+
+    fn count<T: Number>(&self) -> Result<usize, MemoryError> {
+        match self.len % size_of::<T>() {
+            0 => Ok(self.len / size_of::<T>()),
+            _ => Err(MemoryError::Uneven {
+                bytes: self.len,
+                dtype: T::DTYPE,
+            }),
+        }
+    }
+
+    /// `len` elements from byte `offset` on.
+    fn part<T: Number>(&self, offset: usize, len: usize) -> Result<&[T], MemoryError> {
+        let start = self.locate::<T>(offset, len)?;
+        // SAFETY: `locate` found `len` elements there, in bounds and aligned; any bytes are a `Number`.
+        Ok(unsafe { slice::from_raw_parts(start, len) })
+    }
+
+    fn part_mut<T: Number>(&mut self, offset: usize, len: usize) -> Result<&mut [T], MemoryError> {
+        let start = self.locate::<T>(offset, len)?;
+        // SAFETY: as in `part`, and `self` is borrowed exclusively.
+        Ok(unsafe { slice::from_raw_parts_mut(start, len) })
+    }
+
+    /// Where `len` elements from byte `offset` on start, if they are in bounds and aligned.
+    fn locate<T: Number>(&self, offset: usize, len: usize) -> Result<*mut T, MemoryError> {
+        let end = len
+            .checked_mul(size_of::<T>())
+            .and_then(|bytes| bytes.checked_add(offset));
+        if end.is_none_or(|end| end > self.len) {
+            return Err(MemoryError::OutOfBounds {
+                offset,
+                len,
+                dtype: T::DTYPE,
+                bytes: self.len,
+            });
+        }
+        if !offset.is_multiple_of(align_of::<T>()) {
+            return Err(MemoryError::Misaligned {
+                offset,
+                dtype: T::DTYPE,
+            });
+        }
+        Ok(self.start.as_ptr().wrapping_add(offset).cast())
+    }
+}
+
+/// What is asked for to have `len` bytes at [`ALIGN`]. `None` if that is more than an address can count.
+fn layout(len: usize) -> Option<Layout> {
+    Layout::from_size_align(len.checked_add(ALIGN - ASKED_ALIGN)?, ASKED_ALIGN).ok()
+}
+
+impl Drop for AlignedBuf {
+    fn drop(&mut self) {
+        let layout = layout(self.len).expect("the layout it was allocated with");
+        // SAFETY: `shift` bytes before `start` is what the allocator gave for this layout; nothing uses it after the drop.
+        unsafe { dealloc(self.start.sub(self.shift).as_ptr(), layout) };
+    }
+}
+
+impl Clone for AlignedBuf {
+    /// # Panics
+    /// Ends the process, as `Vec` does, if the memory cannot be had.
+    fn clone(&self) -> AlignedBuf {
+        AlignedBuf::from_slice(self.bytes())
+            .unwrap_or_else(|_| handle_alloc_error(layout(self.len).expect("as large as this one")))
+    }
+}
+
+impl fmt::Debug for AlignedBuf {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "AlignedBuf({} bytes)", self.len)
+    }
+}
+
+/// The memory of an executable: all its buffers, each at the offset that the plan gave it.
+///
+/// A step borrows it mutably while kernels run and gives them [`Arena::base`]; before and after, buffers are read and written
+/// as slices.
+#[derive(Debug)]
+pub struct Arena(AlignedBuf);
+
+impl Arena {
+    /// An arena of `bytes` zero bytes.
+    pub fn new(bytes: usize) -> Result<Arena, MemoryError> {
+        AlignedBuf::zeroed(bytes).map(Arena)
+    }
+
+    /// Its size in bytes.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether it holds no byte.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The address of offset 0, for kernels.
+    pub fn base(&mut self) -> Base {
+        self.0.base()
+    }
+
+    /// `len` elements from byte `offset` on.
+    pub fn slice<T: Number>(&self, offset: usize, len: usize) -> Result<&[T], MemoryError> {
+        self.0.part(offset, len)
+    }
+
+    /// `len` elements from byte `offset` on, to write.
+    pub fn slice_mut<T: Number>(
+        &mut self,
+        offset: usize,
+        len: usize,
+    ) -> Result<&mut [T], MemoryError> {
+        self.0.part_mut(offset, len)
+    }
+}
