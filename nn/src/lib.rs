@@ -1,2 +1,3 @@
 //! Layers, losses, optimizers, models and data sets
+pub mod data;
 pub mod rng;

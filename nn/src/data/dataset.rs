@@ -1,0 +1,250 @@
+//! Samples and their labels, in memory.
+
+use ndarray::{ArrayD, Axis, IxDyn, Slice};
+
+use super::DataError;
+use crate::rng::Rng;
+
+/// What a model is to predict, one row a sample.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Labels {
+    /// The number of the class, of shape `[samples]`.
+    Classes(ArrayD<i32>),
+    /// Numbers, of shape `[samples, ...]`.
+    Values(ArrayD<f32>),
+}
+
+/// `n` samples: inputs `f32[n, ...]` and as many labels.
+///
+/// Images are `[n, height, width, channels]` with values in 0..1.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Dataset {
+    name: String,
+    inputs: ArrayD<f32>,
+    labels: Labels,
+    classes: Vec<String>,
+}
+
+/// A data set to learn from and one, of the same kind, to be judged by.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Split {
+    /// To learn from.
+    pub train: Dataset,
+    /// Held out.
+    pub test: Dataset,
+}
+
+impl Dataset {
+    /// A data set of `inputs` and `labels`, whose first axes count the samples. `classes` are the
+    /// names of the classes; class labels are below their number.
+    pub fn new(
+        name: impl Into<String>,
+        inputs: ArrayD<f32>,
+        labels: Labels,
+        classes: Vec<String>,
+    ) -> Result<Dataset, DataError> {
+        let name = name.into();
+        let shape = match &labels {
+            Labels::Classes(ids) => ids.shape(),
+            Labels::Values(values) => values.shape(),
+        };
+        let flat = matches!(labels, Labels::Values(_)) || shape.len() == 1;
+        if !flat || shape.is_empty() || inputs.shape().first() != shape.first() {
+            let (inputs, labels) = (inputs.shape().to_vec(), shape.to_vec());
+            return Err(DataError::Samples {
+                name,
+                inputs,
+                labels,
+            });
+        }
+        if let Labels::Classes(ids) = &labels {
+            let bad = |&(_, &id): &(usize, &i32)| id < 0 || id as usize >= classes.len();
+            if let Some((sample, &label)) = ids.iter().enumerate().find(bad) {
+                let classes = classes.len();
+                return Err(DataError::ClassRange {
+                    name,
+                    sample,
+                    label,
+                    classes,
+                });
+            }
+        }
+        Ok(Dataset {
+            name,
+            inputs,
+            labels,
+            classes,
+        })
+    }
+
+    /// What the data set is called, in reports.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// All inputs, `[samples, ...]`.
+    pub fn inputs(&self) -> &ArrayD<f32> {
+        &self.inputs
+    }
+
+    /// All labels.
+    pub fn labels(&self) -> &Labels {
+        &self.labels
+    }
+
+    /// The names of the classes; empty where the labels are values.
+    pub fn classes(&self) -> &[String] {
+        &self.classes
+    }
+
+    /// The labels `[samples]` where they are classes.
+    pub fn class_ids(&self) -> Option<&ArrayD<i32>> {
+        match &self.labels {
+            Labels::Classes(ids) => Some(ids),
+            Labels::Values(_) => None,
+        }
+    }
+
+    /// The labels `[samples, ...]` where they are values.
+    pub fn values(&self) -> Option<&ArrayD<f32>> {
+        match &self.labels {
+            Labels::Classes(_) => None,
+            Labels::Values(values) => Some(values),
+        }
+    }
+
+    /// Class labels as `f32[samples, classes]` with a one at the class; `None` for values.
+    pub fn one_hot(&self) -> Option<ArrayD<f32>> {
+        let ids = self.class_ids()?;
+        let mut hot = ArrayD::zeros(IxDyn(&[ids.len(), self.classes.len()]));
+        for (sample, &id) in ids.iter().enumerate() {
+            hot[[sample, id as usize]] = 1.0;
+        }
+        Some(hot)
+    }
+
+    /// The number of samples.
+    pub fn len(&self) -> usize {
+        self.inputs.shape()[0]
+    }
+
+    /// Whether there are no samples.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The shape of one input.
+    pub fn input_shape(&self) -> &[usize] {
+        &self.inputs.shape()[1..]
+    }
+
+    /// Inputs and labels, without a copy.
+    pub fn into_parts(self) -> (ArrayD<f32>, Labels) {
+        (self.inputs, self.labels)
+    }
+
+    /// The same samples under another name.
+    pub fn renamed(self, name: impl Into<String>) -> Dataset {
+        Dataset {
+            name: name.into(),
+            ..self
+        }
+    }
+
+    /// The first `n` samples, or all where there are fewer.
+    pub fn take(self, n: usize) -> Dataset {
+        if n >= self.len() {
+            return self;
+        }
+        let head = Slice::from(0..n);
+        let inputs = self.inputs.slice_axis(Axis(0), head).to_owned();
+        let labels = match &self.labels {
+            Labels::Classes(ids) => Labels::Classes(ids.slice_axis(Axis(0), head).to_owned()),
+            Labels::Values(values) => Labels::Values(values.slice_axis(Axis(0), head).to_owned()),
+        };
+        Dataset {
+            inputs,
+            labels,
+            ..self
+        }
+    }
+
+    /// The samples in an order drawn from `seed`.
+    pub fn shuffle(&self, seed: u64) -> Dataset {
+        self.select(&Rng::new(seed).permutation(self.len()))
+    }
+
+    /// The samples at `indices`, in that order. Panics where an index is not below [`Dataset::len`].
+    pub fn select(&self, indices: &[usize]) -> Dataset {
+        let labels = match &self.labels {
+            Labels::Classes(ids) => Labels::Classes(ids.select(Axis(0), indices)),
+            Labels::Values(values) => Labels::Values(values.select(Axis(0), indices)),
+        };
+        Dataset {
+            name: self.name.clone(),
+            inputs: self.inputs.select(Axis(0), indices),
+            labels,
+            classes: self.classes.clone(),
+        }
+    }
+
+    /// Holds out `fraction` of the samples, rounded to whole ones; both parts are in random order.
+    pub fn train_test_split(&self, seed: u64, fraction: f64) -> Result<Split, DataError> {
+        let mut quota = [held_out(self.len(), fraction)];
+        self.split(seed, fraction, &mut quota, |_| 0)
+    }
+
+    /// Holds out `fraction` of each class, rounded to whole samples; both parts are in random order.
+    pub fn train_test_split_stratified(
+        &self,
+        seed: u64,
+        fraction: f64,
+    ) -> Result<Split, DataError> {
+        let Labels::Classes(ids) = &self.labels else {
+            return Err(DataError::NoClasses {
+                name: self.name.clone(),
+            });
+        };
+        let mut counts = vec![0; self.classes.len()];
+        ids.iter().for_each(|&id| counts[id as usize] += 1);
+        let mut quota: Vec<usize> = counts.into_iter().map(|n| held_out(n, fraction)).collect();
+        self.split(seed, fraction, &mut quota, |sample| ids[[sample]] as usize)
+    }
+
+    /// Walks the samples in random order and holds out the first `quota` of each stratum.
+    fn split(
+        &self,
+        seed: u64,
+        fraction: f64,
+        quota: &mut [usize],
+        stratum: impl Fn(usize) -> usize,
+    ) -> Result<Split, DataError> {
+        let (mut train, mut test) = (Vec::new(), Vec::new());
+        for sample in Rng::new(seed).permutation(self.len()) {
+            match &mut quota[stratum(sample)] {
+                0 => train.push(sample),
+                left => {
+                    *left -= 1;
+                    test.push(sample);
+                }
+            }
+        }
+        if train.is_empty() || test.is_empty() {
+            let (name, samples) = (self.name.clone(), self.len());
+            return Err(DataError::Fraction {
+                name,
+                fraction,
+                samples,
+            });
+        }
+        Ok(Split {
+            train: self.select(&train),
+            test: self.select(&test),
+        })
+    }
+}
+
+/// How many of `n` samples `fraction` is; none for a fraction that is no number.
+fn held_out(n: usize, fraction: f64) -> usize {
+    (n as f64 * fraction).round().clamp(0.0, n as f64) as usize
+}
