@@ -35,6 +35,8 @@ pub struct Out {
 struct Block {
     stmts: Vec<Stmt>,
     memo: HashMap<(Inst, DType, bool), Val>,
+    /// Elements of graph values computed so far, by value id and index.
+    elements: HashMap<(u32, Vec<Index>), Val>,
     /// Statements in it run under a condition, so loads must not leave it.
     guarded: bool,
 }
@@ -296,6 +298,22 @@ impl KernelBuilder {
                 self.native(Native::And, &[above, below])
             }
         }
+    }
+
+    /// The element of graph value `key` at `at`, if `remember` was told of one that is still visible.
+    pub fn recall(&self, key: u32, at: &[Index]) -> Option<Val> {
+        let key = (key, at.to_vec());
+        self.stack
+            .iter()
+            .rev()
+            .find_map(|b| b.elements.get(&key))
+            .copied()
+    }
+
+    /// Notes that `value` is the element of graph value `key` at `at`.
+    pub fn remember(&mut self, key: u32, at: &[Index], value: Val) {
+        let depth = self.val_depth[value.0 as usize];
+        self.stack[depth].elements.insert((key, at.to_vec()), value);
     }
 
     /// The constant a value is known to be.

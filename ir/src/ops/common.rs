@@ -1,6 +1,9 @@
 //! Attribute types that several ops share.
 
 use crate::graph::Graph;
+use crate::native::Scalar;
+use crate::scalar::Pointwise;
+use crate::types::DType;
 
 /// How a reduction combines two elements. The named ones start from their identity; a `Body` takes
 /// explicit initial values as operands.
@@ -20,6 +23,51 @@ pub enum Reducer {
     Or,
     /// A region `(a.., b..) -> (c..)` over rank-0 values, with as many `a` as operands.
     Body(Box<Graph>),
+}
+
+impl Reducer {
+    /// The pointwise op that combines an accumulator with an element of type `dtype`; `None` for a body.
+    pub fn pointwise(&self, dtype: DType) -> Option<Pointwise> {
+        let boolean = dtype == DType::Bool;
+        Some(match self {
+            Reducer::Sum if boolean => Pointwise::Or,
+            Reducer::Product if boolean => Pointwise::And,
+            Reducer::Sum => Pointwise::Add,
+            Reducer::Product => Pointwise::Multiply,
+            Reducer::Max => Pointwise::Maximum,
+            Reducer::Min => Pointwise::Minimum,
+            Reducer::And => Pointwise::And,
+            Reducer::Or => Pointwise::Or,
+            Reducer::Body(_) => return None,
+        })
+    }
+
+    /// The value an accumulator of type `dtype` (not a 16-bit float) starts from; `None` for a body.
+    pub fn identity(&self, dtype: DType) -> Option<Scalar> {
+        let all = u64::MAX >> (64 - dtype.bits());
+        let least = match dtype {
+            DType::F32 => f32::NEG_INFINITY.to_bits() as u64,
+            DType::F64 => f64::NEG_INFINITY.to_bits(),
+            t if t.is_signed_int() => 1 << (t.bits() - 1),
+            _ => 0,
+        };
+        let greatest = match dtype {
+            DType::F32 => f32::INFINITY.to_bits() as u64,
+            DType::F64 => f64::INFINITY.to_bits(),
+            t if t.is_signed_int() => all >> 1,
+            _ => all,
+        };
+        let bits = match self {
+            Reducer::Sum | Reducer::Or => 0,
+            Reducer::Product if dtype.is_float() => Scalar::from_f64(dtype, 1.0).bits,
+            Reducer::Product => 1,
+            Reducer::Max => least,
+            Reducer::Min => greatest,
+            Reducer::And => all,
+            Reducer::Body(_) => return None,
+        };
+        Some(Scalar { ty: dtype, bits })
+    }
 }
 
 /// Windows that slide over the axes of a tensor; one entry per axis everywhere.
