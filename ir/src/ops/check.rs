@@ -1,6 +1,7 @@
 //! Checks that the type rules of several ops share.
 
 use crate::error::TypeError;
+use crate::graph::Graph;
 use crate::types::{DType, Type};
 
 /// Fails with `message` under the number of a constraint unless `holds`.
@@ -32,13 +33,11 @@ pub fn arity(op: &'static str, x: &[Type], expected: usize) -> Result<(), TypeEr
     }
 }
 
-/// The type itself, if its dense buffer can exist: no more than `isize::MAX` bytes, and no product of
-/// extents overflows.
+/// The type itself, if its dense buffer can exist: at most `isize::MAX / 8` elements, and no product
+/// of extents overflows.
 pub fn sized(op: &'static str, ty: Type) -> Result<Type, TypeError> {
     let nonzero = ty.shape.iter().map(|&d| d.max(1));
-    let bytes = nonzero
-        .chain([ty.dtype.size()])
-        .try_fold(1usize, |n, d| n.checked_mul(d));
+    let bytes = nonzero.chain([8]).try_fold(1usize, |n, d| n.checked_mul(d));
     match bytes {
         Some(n) if n <= isize::MAX as usize => Ok(ty),
         _ => Err(TypeError::Rule {
@@ -82,4 +81,98 @@ pub fn axes(
         }
     }
     Ok(())
+}
+
+/// An attribute has one entry for each axis of `ty`.
+pub fn per_axis(
+    op: &'static str,
+    number: &'static str,
+    key: &str,
+    len: usize,
+    ty: &Type,
+) -> Result<(), TypeError> {
+    rule(op, number, len == ty.rank(), || {
+        format!("{key} has {len} entries for the axes of {ty}")
+    })
+}
+
+/// Entries increase strictly.
+pub fn increasing(
+    op: &'static str,
+    number: &'static str,
+    key: &str,
+    list: &[usize],
+) -> Result<(), TypeError> {
+    rule(op, number, list.windows(2).all(|w| w[0] < w[1]), || {
+        format!("{key} must be increasing, found {list:?}")
+    })
+}
+
+/// An element type is one that the op takes.
+pub fn dtype(
+    op: &'static str,
+    holds: bool,
+    expected: &'static str,
+    found: DType,
+) -> Result<(), TypeError> {
+    match holds {
+        true => Ok(()),
+        false => Err(TypeError::DType {
+            op,
+            expected,
+            found,
+        }),
+    }
+}
+
+/// Shapes agree.
+pub fn same_shape(op: &'static str, left: &Type, right: &Type) -> Result<(), TypeError> {
+    match left.shape == right.shape {
+        true => Ok(()),
+        false => Err(TypeError::Mismatch {
+            op,
+            what: "shape",
+            left: left.clone(),
+            right: right.clone(),
+        }),
+    }
+}
+
+/// An operand of rank 0.
+pub fn scalar(op: &'static str, ty: &Type) -> Result<(), TypeError> {
+    match ty.rank() {
+        0 => Ok(()),
+        _ => Err(TypeError::Rank {
+            op,
+            expected: 0,
+            found: ty.shape.clone(),
+        }),
+    }
+}
+
+/// A region takes rank-0 values of types `inputs` and returns rank-0 values of types `outputs`.
+pub fn scalar_region(
+    op: &'static str,
+    number: &'static str,
+    region: &Graph,
+    inputs: &[DType],
+    outputs: &[DType],
+) -> Result<(), TypeError> {
+    let scalars = |list: &[DType]| -> Vec<Type> { list.iter().map(|&t| Type::scalar(t)).collect() };
+    let expected = (scalars(inputs), scalars(outputs));
+    let takes = region.inputs.iter().map(|i| region.ty(i.value).clone());
+    let returns = region.outputs.iter().map(|o| region.ty(o.value).clone());
+    let found: (Vec<Type>, Vec<Type>) = (takes.collect(), returns.collect());
+    rule(op, number, expected == found, || {
+        let (expected, found) = (signature(&expected), signature(&found));
+        format!("its region must be {expected}, found {found}")
+    })
+}
+
+fn signature((inputs, outputs): &(Vec<Type>, Vec<Type>)) -> String {
+    let join = |list: &[Type]| {
+        let names: Vec<String> = list.iter().map(Type::to_string).collect();
+        names.join(", ")
+    };
+    format!("({}) -> ({})", join(inputs), join(outputs))
 }
