@@ -5,8 +5,11 @@
 //! control is structured, its memory is the buffers given as parameters and scratch tiles of its own.
 
 pub mod build;
+pub mod eval;
 pub mod index;
 pub mod region;
+pub mod vector;
+pub mod verify;
 
 use crate::array::Array;
 use crate::native::Native;
@@ -266,6 +269,7 @@ pub struct Buffer {
 }
 
 /// A step of a program.
+#[allow(clippy::large_enum_variant)] // Programs have few steps.
 #[derive(Clone, PartialEq, Debug)]
 pub enum Step {
     /// Runs a kernel over its whole grid.

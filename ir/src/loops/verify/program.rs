@@ -1,0 +1,184 @@
+//! The rules P1 to P5.
+
+use super::{Check, VerifyError, verify_kernel};
+use crate::error::TypeError;
+use crate::loops::*;
+
+/// Checks the rules P1 to P5, and K1 to K10 of every kernel.
+pub fn verify_program(p: &Program) -> Result<(), VerifyError> {
+    p.kernels.iter().try_for_each(verify_kernel)?;
+    let mut c = Checker {
+        p,
+        writable: vec![false; p.buffers.len()],
+        defined: vec![false; p.buffers.len()],
+    };
+    c.buffers()?;
+    c.steps(&p.steps)?;
+    for (i, b) in p.buffers.iter().enumerate() {
+        if let BufferKind::Output(..) = b.kind {
+            c.read(Buf(i as u32))?;
+        }
+    }
+    Ok(())
+}
+
+struct Checker<'a> {
+    p: &'a Program,
+    writable: Vec<bool>,
+    defined: Vec<bool>,
+}
+
+impl Checker<'_> {
+    fn ensure(&self, ok: bool, rule: &'static str, message: impl FnOnce() -> String) -> Check {
+        if ok {
+            return Ok(());
+        }
+        let name = self.p.name.clone();
+        let message = message();
+        Err(VerifyError {
+            name,
+            rule,
+            message,
+        })
+    }
+
+    fn buffers(&mut self) -> Check {
+        let (mut inputs, mut outputs, mut donated) = (vec![], vec![], vec![]);
+        for (i, b) in self.p.buffers.iter().enumerate() {
+            self.writable[i] = matches!(b.kind, BufferKind::Output(..) | BufferKind::Temp);
+            self.defined[i] = !self.writable[i] || b.ty.count() == 0;
+            match b.kind {
+                BufferKind::Input(position) => inputs.push((position, i)),
+                BufferKind::Output(position, replaces) => {
+                    outputs.push((position, i));
+                    donated.extend(replaces);
+                }
+                BufferKind::Constant(ref a) => {
+                    self.ensure(a.ty == b.ty, "P1", || format!("constant {}", b.name))?
+                }
+                BufferKind::Temp => {}
+            }
+        }
+        for (what, list) in [("inputs", &mut inputs), ("outputs", &mut outputs)] {
+            list.sort();
+            let dense = list.iter().enumerate().all(|(i, e)| e.0 == i);
+            self.ensure(dense, "P1", || format!("positions of {what}"))?;
+        }
+        for position in donated {
+            let known = position < inputs.len();
+            self.ensure(known, "P1", || format!("no input {position} to replace"))?;
+            self.writable[inputs[position].1] = true;
+        }
+        Ok(())
+    }
+
+    fn buffer(&self, b: Buf) -> Result<&Buffer, VerifyError> {
+        let exists = (b.0 as usize) < self.p.buffers.len();
+        self.ensure(exists, "P1", || format!("no buffer {b:?}"))?;
+        Ok(self.p.buffer(b))
+    }
+
+    fn read(&self, b: Buf) -> Result<&Type, VerifyError> {
+        let buffer = self.buffer(b)?;
+        self.ensure(self.defined[b.0 as usize], "P4", || {
+            format!("buffer {} is read before it is written", buffer.name)
+        })?;
+        Ok(&buffer.ty)
+    }
+
+    fn write(&mut self, b: Buf) -> Result<Type, VerifyError> {
+        let buffer = self.buffer(b)?;
+        self.ensure(self.writable[b.0 as usize], "P3", || {
+            format!("buffer {} is read-only", buffer.name)
+        })?;
+        let ty = buffer.ty.clone();
+        self.defined[b.0 as usize] = true;
+        Ok(ty)
+    }
+
+    fn steps(&mut self, steps: &[Step]) -> Check {
+        steps.iter().try_for_each(|s| self.step(s))
+    }
+
+    fn step(&mut self, step: &Step) -> Check {
+        match step {
+            Step::Launch { kernel, args, .. } => {
+                let exists = (kernel.0 as usize) < self.p.kernels.len();
+                self.ensure(exists, "P1", || format!("no kernel {kernel:?}"))?;
+                self.launch(*kernel, args)
+            }
+            Step::Copy { from, to } => {
+                let ty = self.read(*from)?.clone();
+                let same = self.write(*to)? == ty;
+                self.ensure(same, "P5", || format!("copy of {ty} to another type"))
+            }
+            Step::Interpret { op, args, results } => {
+                let types: Result<Vec<Type>, _> =
+                    args.iter().map(|&b| self.read(b).cloned()).collect();
+                let inferred = op.rules().infer(&types?);
+                let inferred = inferred.map_err(|e: TypeError| VerifyError {
+                    name: self.p.name.clone(),
+                    rule: "P5",
+                    message: e.to_string(),
+                })?;
+                let found: Result<Vec<Type>, _> = results.iter().map(|&b| self.write(b)).collect();
+                self.ensure(found? == inferred, "P5", || {
+                    format!("results of {}", op.name())
+                })
+            }
+            Step::While { cond, pred, body } => {
+                self.steps(cond)?;
+                self.scalar(*pred, DType::Bool)?;
+                let before = self.defined.clone();
+                self.steps(body)?;
+                self.steps(cond)?;
+                self.defined = before;
+                Ok(())
+            }
+            Step::Case { index, branches } => {
+                self.scalar(*index, DType::I32)?;
+                self.ensure(!branches.is_empty(), "P5", || "case has no branch".into())?;
+                let before = self.defined.clone();
+                let mut after = vec![true; before.len()];
+                for branch in branches {
+                    self.steps(branch)?;
+                    let own = std::mem::replace(&mut self.defined, before.clone());
+                    after.iter_mut().zip(own).for_each(|(a, b)| *a &= b);
+                }
+                self.defined = after;
+                Ok(())
+            }
+        }
+    }
+
+    fn scalar(&self, b: Buf, dtype: DType) -> Check {
+        let ty = self.read(b)?;
+        let ok = *ty == Type::scalar(dtype);
+        self.ensure(ok, "P5", || format!("{ty} decides what runs"))
+    }
+
+    fn launch(&mut self, id: KernelId, args: &[Buf]) -> Check {
+        let k = self.p.kernel(id);
+        let fits = k.params.len() == args.len();
+        self.ensure(fits, "P2", || {
+            let (n, m) = (k.params.len(), args.len());
+            format!("kernel {} takes {n} buffers, found {m}", k.name)
+        })?;
+        for (p, &b) in k.params.iter().zip(args) {
+            let ty = &self.buffer(b)?.ty;
+            let same = ty.dtype == p.dtype && ty.count() == p.len;
+            self.ensure(same, "P2", || {
+                format!("kernel {}: {ty} for {} of {}", k.name, p.len, p.dtype)
+            })?;
+            if p.access != Access::Write {
+                self.read(b)?;
+            }
+        }
+        for (p, &b) in k.params.iter().zip(args) {
+            if p.access != Access::Read {
+                self.write(b)?;
+            }
+        }
+        Ok(())
+    }
+}
