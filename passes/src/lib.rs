@@ -1,2 +1,104 @@
-//! Craneflow's passes: simplify, grad, fuse, lower, schedule, plan
+//! Craneflow's passes: from a graph to a planned program of kernels.
+//!
+//! `PASSES` is the whole pipeline; `compile` runs it and shows what each pass made. No pass calls
+//! another, and no pass fails on verified input.
+
+pub mod donate;
+pub mod fuse;
 pub mod grad;
+pub mod lower;
+pub mod plan;
+
+use craneflow_ir::Graph;
+use craneflow_ir::loops::Program;
+use std::time::{Duration, Instant};
+
+/// What passes work on.
+#[derive(Clone, PartialEq, Debug)]
+pub enum Unit {
+    /// A graph.
+    Graph(Graph),
+    /// A graph and its partition into kernels.
+    Fused(Graph, fuse::Groups),
+    /// Kernels and the order in which they run.
+    Program(Program),
+    /// A program with a place for every buffer.
+    Planned(Program, plan::Plan),
+}
+
+/// What the passes may vary. None of it changes a result.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    /// Leave kernels as the lowering wrote them: scalar loops, plain contractions.
+    pub plain: bool,
+}
+
+/// One entry of the pipeline.
+#[derive(Clone, Copy)]
+pub struct Pass {
+    /// Name in dumps and on the command line; a verb.
+    pub name: &'static str,
+    /// What it does, in a line.
+    pub about: &'static str,
+    run: fn(Unit, &Options) -> Unit,
+}
+
+/// The pipeline.
+pub const PASSES: &[Pass] = &[
+    Pass {
+        name: "fuse",
+        about: "choose groups of nodes that become one kernel each",
+        run: |unit, _| match unit {
+            Unit::Graph(g) => {
+                let groups = fuse::fuse(&g);
+                Unit::Fused(g, groups)
+            }
+            other => other,
+        },
+    },
+    Pass {
+        name: "lower",
+        about: "turn each group into loops over buffers",
+        run: |unit, _| match unit {
+            Unit::Fused(g, groups) => Unit::Program(lower::lower(&g, &groups)),
+            other => other,
+        },
+    },
+    Pass {
+        name: "donate",
+        about: "let results replace donated inputs in place, or by a copy",
+        run: |unit, _| match unit {
+            Unit::Program(p) => Unit::Program(donate::donate(p)),
+            other => other,
+        },
+    },
+    Pass {
+        name: "plan",
+        about: "give every buffer its place in one arena",
+        run: |unit, _| match unit {
+            Unit::Program(p) => {
+                let plan = plan::plan(&p);
+                Unit::Planned(p, plan)
+            }
+            other => other,
+        },
+    },
+];
+
+/// Runs the pipeline on a graph, telling `observe` what every pass made and how long it took.
+pub fn compile(
+    graph: Graph,
+    options: &Options,
+    observe: &mut dyn FnMut(&Pass, &Unit, Duration),
+) -> (Program, plan::Plan) {
+    let mut unit = Unit::Graph(graph);
+    for pass in PASSES {
+        let start = Instant::now();
+        unit = (pass.run)(unit, options);
+        observe(pass, &unit, start.elapsed());
+    }
+    match unit {
+        Unit::Planned(program, plan) => (program, plan),
+        _ => unreachable!("the last pass plans"),
+    }
+}

@@ -1,0 +1,205 @@
+//! Places every buffer: lifetimes to offsets in one arena. The peak is known before anything runs.
+
+use craneflow_ir::loops::{Buf, BufferKind, Program, Step};
+
+/// Alignment of every buffer in bytes.
+pub const ALIGN: usize = 64;
+
+/// Where a buffer lives.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Place {
+    /// The caller's input at this position (also of the result that replaces it).
+    Input(usize),
+    /// The result at this position.
+    Output(usize),
+    /// An offset in bytes in the constants.
+    Constant(usize),
+    /// An offset in bytes in the arena.
+    Arena(usize),
+    /// Never touched.
+    Nowhere,
+}
+
+/// A memory plan.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Plan {
+    /// The place of each buffer of the program.
+    pub places: Vec<Place>,
+    /// Bytes of inputs.
+    pub input_bytes: usize,
+    /// Bytes of results that replace no input.
+    pub output_bytes: usize,
+    /// Bytes of constants.
+    pub constant_bytes: usize,
+    /// Bytes of the arena.
+    pub arena_bytes: usize,
+    /// The greatest sum of arena buffers alive at one step: no plan can need less.
+    pub live_bytes: usize,
+    /// Scratch bytes of one worker.
+    pub scratch_bytes: usize,
+}
+
+impl Plan {
+    /// Bytes of everything a run touches with this many workers.
+    pub fn peak_bytes(&self, workers: usize) -> usize {
+        self.input_bytes
+            + self.output_bytes
+            + self.constant_bytes
+            + self.arena_bytes
+            + workers * self.scratch_bytes
+    }
+}
+
+/// First and last step (in walking order) that touch a buffer.
+#[derive(Clone, Copy)]
+struct Life {
+    first: usize,
+    last: usize,
+}
+
+/// Plans the memory of a program whose donations are settled.
+pub fn plan(program: &Program) -> Plan {
+    let mut lives: Vec<Option<Life>> = vec![None; program.buffers.len()];
+    walk(&program.steps, &mut 0, &mut lives);
+    let mut plan = Plan {
+        places: vec![Place::Nowhere; program.buffers.len()],
+        ..Plan::default()
+    };
+    let mut temps = vec![];
+    for (i, buffer) in program.buffers.iter().enumerate() {
+        let bytes = buffer.ty.bytes().next_multiple_of(ALIGN);
+        plan.places[i] = match &buffer.kind {
+            BufferKind::Input(p) => {
+                plan.input_bytes += bytes;
+                Place::Input(*p)
+            }
+            BufferKind::Output(_, Some(input)) => Place::Input(*input),
+            BufferKind::Output(o, None) => {
+                plan.output_bytes += bytes;
+                Place::Output(*o)
+            }
+            BufferKind::Constant(_) => {
+                plan.constant_bytes += bytes;
+                Place::Constant(plan.constant_bytes - bytes)
+            }
+            BufferKind::Temp => {
+                temps.extend(lives[i].map(|life| (i, bytes, life)));
+                Place::Nowhere
+            }
+        };
+    }
+    plan.live_bytes = live_bytes(&temps);
+    plan.scratch_bytes = program
+        .kernels
+        .iter()
+        .map(|k| k.scratch_bytes())
+        .max()
+        .unwrap_or(0);
+    place(&mut temps, &mut plan);
+    plan
+}
+
+/// Largest first, each at the lowest offset that is free for its whole life (greedy by size; Pisarchyk
+/// and Lee, "Efficient memory management for deep neural net inference", 2020).
+fn place(temps: &mut [(usize, usize, Life)], plan: &mut Plan) {
+    temps.sort_by_key(|&(i, bytes, _)| (std::cmp::Reverse(bytes), i));
+    let mut placed: Vec<(usize, usize, Life)> = vec![];
+    for &(i, bytes, life) in temps.iter() {
+        let mut offset = 0;
+        for &(at, size, other) in &placed {
+            let meets = other.first <= life.last && life.first <= other.last;
+            if meets && at < offset + bytes && offset < at + size {
+                offset = at + size;
+            }
+        }
+        let at = placed.partition_point(|p| p.0 < offset);
+        placed.insert(at, (offset, bytes, life));
+        plan.places[i] = Place::Arena(offset);
+        plan.arena_bytes = plan.arena_bytes.max(offset + bytes);
+    }
+}
+
+fn live_bytes(temps: &[(usize, usize, Life)]) -> usize {
+    let mut changes: Vec<(usize, bool, usize)> = temps
+        .iter()
+        .flat_map(|&(_, bytes, l)| [(l.first, true, bytes), (l.last + 1, false, bytes)])
+        .collect();
+    changes.sort_unstable();
+    let (mut live, mut most) = (0, 0);
+    for (_, born, bytes) in changes {
+        if born {
+            live += bytes
+        } else {
+            live -= bytes
+        }
+        most = most.max(live);
+    }
+    most
+}
+
+fn walk(steps: &[Step], clock: &mut usize, lives: &mut [Option<Life>]) {
+    for step in steps {
+        match step {
+            Step::Launch { args, .. } => args.iter().for_each(|&b| touch(b, *clock, lives)),
+            Step::Copy { from, to } => [from, to]
+                .into_iter()
+                .for_each(|&b| touch(b, *clock, lives)),
+            Step::Interpret { args, results, .. } => args
+                .iter()
+                .chain(results)
+                .for_each(|&b| touch(b, *clock, lives)),
+            Step::While { cond, pred, body } => {
+                let first = *clock;
+                walk(cond, clock, lives);
+                touch(*pred, *clock, lives);
+                walk(body, clock, lives);
+                let last = *clock;
+                // What the loop touches lives through all of its iterations.
+                let inside = |l: &&mut Life| l.last >= first;
+                lives.iter_mut().flatten().filter(inside).for_each(|l| {
+                    l.first = l.first.min(first);
+                    l.last = last;
+                });
+            }
+            Step::Case { index, branches } => {
+                touch(*index, *clock, lives);
+                branches.iter().for_each(|b| walk(b, clock, lives));
+            }
+        }
+        *clock += 1;
+    }
+}
+
+fn touch(b: Buf, now: usize, lives: &mut [Option<Life>]) {
+    let life = lives[b.0 as usize].get_or_insert(Life {
+        first: now,
+        last: now,
+    });
+    life.last = now;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn temp(i: usize, bytes: usize, first: usize, last: usize) -> (usize, usize, Life) {
+        (i, bytes, Life { first, last })
+    }
+
+    #[test]
+    fn buffers_that_live_together_do_not_overlap() {
+        let mut temps = vec![
+            temp(0, 128, 0, 2),
+            temp(1, 64, 1, 3),
+            temp(2, 128, 3, 4),
+            temp(3, 64, 4, 5),
+        ];
+        let mut plan = Plan {
+            places: vec![Place::Nowhere; 4],
+            ..Plan::default()
+        };
+        place(&mut temps, &mut plan);
+        assert_eq!(plan.places, [0, 128, 0, 128].map(Place::Arena));
+        assert_eq!((plan.arena_bytes, live_bytes(&temps)), (192, 192));
+    }
+}
