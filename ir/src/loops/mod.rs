@@ -4,6 +4,7 @@
 //! A `Kernel` is a function over a range of its parallel grid. Its values are in SSA form, its
 //! control is structured, its memory is the buffers given as parameters and scratch tiles of its own.
 
+pub mod bounds;
 pub mod build;
 pub mod eval;
 pub mod index;

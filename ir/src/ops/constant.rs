@@ -1,6 +1,8 @@
-//! `constant`.
+//! `constant`. It has no constraints.
 
 use super::prelude::*;
+
+const OP: &str = "constant";
 
 /// A constant tensor.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
@@ -11,26 +13,28 @@ pub struct Constant {
 
 impl Rules for Constant {
     fn attrs(&self) -> Attrs {
-        todo!()
+        Attrs::new(OP).with("value", Attr::Array(self.value.clone()))
     }
 
-    fn parse(_attrs: &Attrs) -> Result<Self, TypeError> {
-        todo!()
+    fn parse(attrs: &Attrs) -> Result<Self, TypeError> {
+        let value = attrs.array("value")?;
+        Ok(Constant { value })
     }
 
-    fn infer(&self, _x: &[Type]) -> Result<Vec<Type>, TypeError> {
-        todo!()
+    fn infer(&self, x: &[Type]) -> Result<Vec<Type>, TypeError> {
+        check::arity(OP, x, 0)?;
+        Ok(vec![self.value.ty.clone()])
     }
 
     fn eval(&self, _x: &[Array]) -> Vec<Array> {
-        todo!()
+        vec![self.value.clone()]
     }
 
     fn vjp(&self, _b: &mut Builder, _x: &[Value], _y: &[Value], _dy: &[Option<Value>]) -> Vjp {
-        todo!()
+        Ok(vec![])
     }
 
     fn lower(&self, _x: &[Type]) -> Lowering<'_> {
-        todo!()
+        Lowering::Constant
     }
 }

@@ -1,6 +1,10 @@
 //! `input`.
+//!
+//! - (C1) `ty` has at most `isize::MAX / 8` elements.
 
 use super::prelude::*;
+
+const OP: &str = "input";
 
 /// An input of the graph, or of a region.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
@@ -13,26 +17,32 @@ pub struct Input {
 
 impl Rules for Input {
     fn attrs(&self) -> Attrs {
-        todo!()
+        Attrs::new(OP)
+            .int("index", self.index)
+            .with("ty", Attr::Type(self.ty.clone()))
     }
 
-    fn parse(_attrs: &Attrs) -> Result<Self, TypeError> {
-        todo!()
+    fn parse(attrs: &Attrs) -> Result<Self, TypeError> {
+        Ok(Input {
+            index: attrs.usize("index")?,
+            ty: attrs.ty("ty")?,
+        })
     }
 
-    fn infer(&self, _x: &[Type]) -> Result<Vec<Type>, TypeError> {
-        todo!()
+    fn infer(&self, x: &[Type]) -> Result<Vec<Type>, TypeError> {
+        check::arity(OP, x, 0)?;
+        Ok(vec![check::sized(OP, self.ty.clone())?]) // C1
     }
 
     fn eval(&self, _x: &[Array]) -> Vec<Array> {
-        todo!()
+        unreachable!("the interpreter supplies inputs")
     }
 
     fn vjp(&self, _b: &mut Builder, _x: &[Value], _y: &[Value], _dy: &[Option<Value>]) -> Vjp {
-        todo!()
+        Ok(vec![])
     }
 
     fn lower(&self, _x: &[Type]) -> Lowering<'_> {
-        todo!()
+        Lowering::Input
     }
 }

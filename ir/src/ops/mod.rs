@@ -98,6 +98,7 @@ macro_rules! ops {
 pub mod check;
 pub mod common;
 pub mod prelude;
+pub mod walk;
 
 ops! {
     input::Input("input"),
