@@ -8,8 +8,10 @@
 use crate::types::DType;
 
 mod eval;
+mod tape;
 
 pub use eval::Evaluator;
+pub use tape::Tape;
 
 /// One scalar value: its type and its bits, zero-extended to 64. A `bool` is 0 or 1.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -172,4 +174,9 @@ pub trait Emit {
     fn constant(&mut self, value: Scalar) -> Self::V;
     /// The type of a value.
     fn dtype(&self, v: Self::V) -> DType;
+    /// The value of `v` when it is known already: some expansions are shorter then (a maximum with
+    /// a constant is one operation). The results are the same except for the payload of a NaN.
+    fn known(&self, _v: Self::V) -> Option<Scalar> {
+        None
+    }
 }

@@ -444,4 +444,8 @@ impl Emit for KernelBuilder {
     fn dtype(&self, v: Val) -> DType {
         self.kernel.val(v).dtype
     }
+
+    fn known(&self, v: Val) -> Option<Scalar> {
+        KernelBuilder::known(self, v)
+    }
 }
