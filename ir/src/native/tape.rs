@@ -63,10 +63,10 @@ impl Tape {
         for start in (0..count).step_by(BLOCK) {
             let len = BLOCK.min(count - start);
             self.block(&mut columns, len, |k, i| load(k, start + i));
-            for i in 0..len {
-                let lane = results.iter().map(|&r| columns[r as usize][i]);
+            for i in start..start + len {
+                let lane = results.iter().map(|&r| columns[r as usize][i - start]);
                 row.iter_mut().zip(lane).for_each(|(x, bits)| *x = bits);
-                store(start + i, &row);
+                store(i, &row);
             }
         }
     }
