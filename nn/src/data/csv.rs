@@ -128,7 +128,7 @@ impl<'a> Table<'a> {
             Header::Absent => false,
             Header::Auto => rows
                 .first()
-                .is_some_and(|row| row.cells.iter().all(|c| c.parse::<f64>().is_err())),
+                .is_some_and(|row| row.cells.iter().all(is_text)),
         };
         if counted {
             table.class_names = Some(strings(&rows.remove(0)).split_off(2));
@@ -147,6 +147,12 @@ impl<'a> Table<'a> {
                 line,
                 found,
                 expected: width,
+            });
+        }
+        if width < 2 {
+            return Err(DataError::OneColumn {
+                path: path.into(),
+                delimiter: options.delimiter.into(),
             });
         }
         Ok(Table {
@@ -195,7 +201,7 @@ impl<'a> Table<'a> {
             let mark = row.cells[column].into();
             return Err(cell(row, CellProblem::Missing { mark }));
         }
-        let textual = cells().all(|text| text.parse::<f64>().is_err());
+        let textual = cells().all(is_text);
         if target == Target::Class || target == Target::Auto && (textual || are_class_ids(cells()))
         {
             return Ok(self.classes(cells));
@@ -212,31 +218,26 @@ impl<'a> Table<'a> {
         &self,
         cells: impl Fn() -> I,
     ) -> (Labels, Vec<String>) {
-        let distinct: BTreeSet<&str> = cells().collect();
-        let mut order: Vec<(Option<f64>, &str)> = distinct
-            .into_iter()
-            .map(|text| (text.parse().ok(), text))
-            .collect();
-        if order.iter().all(|(value, _)| value.is_some()) {
-            order.sort_by(|a, b| f64::total_cmp(&a.0.unwrap_or(0.0), &b.0.unwrap_or(0.0)));
-        }
-        let mut by_text: Vec<(&str, i32)> = (0..)
-            .zip(&order)
-            .map(|(id, &(_, text))| (text, id))
-            .collect();
-        by_text.sort_unstable();
-        let id = |text| {
-            by_text[by_text
-                .binary_search_by_key(&text, |&(t, _)| t)
-                .expect("listed")]
-            .1
+        let numeric = !cells().any(is_text);
+        // Numbers are the same class however they are spelled; adding 0 makes -0 a 0.
+        let key = |text: &'t str| match text.parse::<f64>() {
+            Ok(value) if numeric => (value + 0.0, ""),
+            _ => (0.0, text),
         };
-        let ids: Vec<i32> = cells().map(id).collect();
+        type Key<'t> = (f64, &'t str);
+        let compare = |a: &Key, b: &Key| a.0.total_cmp(&b.0).then(a.1.cmp(b.1));
+        let mut order: Vec<(Key, &str)> = cells().map(|text| (key(text), text)).collect();
+        order.sort_by(|a, b| compare(&a.0, &b.0));
+        order.dedup_by(|b, a| compare(&a.0, &b.0).is_eq());
+        let id = |text| {
+            let found = order.binary_search_by(|(known, _)| compare(known, &key(text)));
+            found.expect("every cell was listed") as i32
+        };
+        let ids: ArrayD<i32> = cells().map(id).collect::<ndarray::Array1<i32>>().into_dyn();
         let names = match &self.class_names {
             Some(names) if names.len() == order.len() => names.clone(),
             _ => order.iter().map(|&(_, text)| text.to_string()).collect(),
         };
-        let ids = ArrayD::from_shape_vec(IxDyn(&[ids.len()]), ids).expect("a flat list");
         (Labels::Classes(ids), names)
     }
 }
@@ -256,7 +257,7 @@ fn rows(bytes: &[u8], path: &Path, delimiter: u8) -> Result<Vec<Row>, DataError>
         source: e.into(),
     };
     while reader.read_byte_record(&mut record).map_err(io)? {
-        let line = record.position().map_or(0, csv::Position::line);
+        let line = start_line(record.position(), bytes);
         let encoding = |e: csv::FromUtf8Error| DataError::Cell {
             path: path.into(),
             line,
@@ -270,27 +271,43 @@ fn rows(bytes: &[u8], path: &Path, delimiter: u8) -> Result<Vec<Row>, DataError>
     Ok(rows)
 }
 
+/// The line on which a record starts; the reader's position is before the empty lines it skipped.
+fn start_line(position: Option<&csv::Position>, bytes: &[u8]) -> u64 {
+    let Some(position) = position else { return 0 };
+    let rest = bytes.iter().skip(position.byte() as usize);
+    let skipped = rest.take_while(|&&byte| matches!(byte, b'\r' | b'\n'));
+    position.line() + skipped.filter(|&&byte| byte == b'\n').count() as u64
+}
+
 fn strings(row: &Row) -> Vec<String> {
     row.cells.iter().map(str::to_string).collect()
 }
 
-/// Whether the first line gives the numbers of rows and of features, then the names of the classes.
+/// Whether the first line gives the numbers of rows and of features, then the names of at least
+/// two classes.
 fn is_counted(rows: &[Row]) -> bool {
     let [first, second, ..] = rows else {
         return false;
     };
-    let count = |cell: usize| {
-        first
-            .cells
-            .get(cell)
-            .and_then(|text| text.parse::<usize>().ok())
-    };
-    count(0) == Some(rows.len() - 1) && count(1) == Some(second.cells.len() - 1)
+    let count = |cell: usize| first.cells.get(cell)?.parse::<usize>().ok();
+    count(0) == Some(rows.len() - 1)
+        && count(1) == Some(second.cells.len() - 1)
+        && first.cells.len() >= 4
+        && first.cells.iter().skip(2).all(is_text)
+}
+
+fn is_text(cell: &str) -> bool {
+    cell.parse::<f64>().is_err()
 }
 
 /// Whether the labels are whole numbers that are exactly 0 to some largest.
 fn are_class_ids<'t>(cells: impl Iterator<Item = &'t str>) -> bool {
-    let ids: Option<BTreeSet<u32>> = cells.map(|text| text.parse().ok()).collect();
+    let id = |text: &str| {
+        let value: f64 = text.parse().ok()?;
+        let whole = (0.0..2_147_483_648.0).contains(&value) && value.fract() == 0.0;
+        whole.then_some(value as u32)
+    };
+    let ids: Option<BTreeSet<u32>> = cells.map(id).collect();
     ids.is_some_and(|ids| ids.iter().copied().eq(0..ids.len() as u32))
 }
 

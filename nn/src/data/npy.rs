@@ -60,9 +60,12 @@ pub fn to_bytes(array: &NpyArray) -> Vec<u8> {
     };
     let descr = descr(array.dtype());
     let mut header = format!("{{'descr': '{descr}', 'fortran_order': False, 'shape': {shape}, }}");
-    // Magic, version and length are 10 bytes, the line feed one; elements start at a multiple of 64.
-    let padding = 63 - (header.len() + 10) % 64;
-    header.push_str(&" ".repeat(padding));
+    // As NumPy does: room for the first extent to grow to 20 digits, then elements from a multiple
+    // of 64 on. Magic, version and length are 10 bytes, the line feed one.
+    if let Some(first) = array.shape().first() {
+        header.push_str(&" ".repeat(21 - first.to_string().len()));
+    }
+    header.push_str(&" ".repeat(64 - (header.len() + 11) % 64));
     header.push('\n');
     let mut out = [MAGIC, &[1, 0]].concat();
     let length = u16::try_from(header.len()).expect("ndarray's ranks keep headers short");
