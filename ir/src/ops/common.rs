@@ -101,15 +101,22 @@ impl Window {
 
     /// Number of windows along `axis` of extent `extent`; 0 when none fits.
     pub fn count(&self, axis: usize, extent: usize) -> usize {
-        let dilated = |n: usize, d: usize| if n == 0 { 0 } else { ((n - 1) * d + 1) as i64 };
         let (low, high) = self.padding[axis];
-        let padded = dilated(extent, self.base_dilation[axis]) + low + high;
+        let padded = dilated(extent, self.base_dilation[axis]) + low as i128 + high as i128;
         let window = dilated(self.size[axis], self.window_dilation[axis]);
-        if padded < window {
-            0
-        } else {
-            ((padded - window) as usize) / self.stride[axis] + 1
+        if padded <= 0 || padded < window {
+            return 0;
         }
+        let count = (padded - window) / self.stride[axis] as i128 + 1;
+        usize::try_from(count).unwrap_or(usize::MAX)
+    }
+}
+
+/// Extent with holes of `dilation - 1` between elements.
+fn dilated(extent: usize, dilation: usize) -> i128 {
+    match extent {
+        0 => 0,
+        n => (n as i128 - 1) * dilation as i128 + 1,
     }
 }
 
@@ -134,6 +141,90 @@ pub struct ConvDims {
     pub output_feature: usize,
     /// Spatial axes of the output.
     pub output_spatial: Vec<usize>,
+}
+
+impl ConvDims {
+    /// Batch first, features last: `b01f_01io_b01f` for two spatial axes.
+    pub fn channels_last(spatial: usize) -> ConvDims {
+        let inner: Vec<usize> = (1..=spatial).collect();
+        ConvDims {
+            input_batch: 0,
+            input_feature: spatial + 1,
+            input_spatial: inner.clone(),
+            kernel_input: spatial,
+            kernel_output: spatial + 1,
+            kernel_spatial: (0..spatial).collect(),
+            output_batch: 0,
+            output_feature: spatial + 1,
+            output_spatial: inner,
+        }
+    }
+
+    /// The axes of input, kernel and output, one character each: `b01f_01io_b01f`. Digits are
+    /// spatial axes; an axis without a meaning prints as `_`.
+    pub fn to_text(&self) -> String {
+        let group = |names: [char; 2], first: usize, second: usize, spatial: &[usize]| {
+            (0..spatial.len() + 2)
+                .map(|axis| match spatial.iter().position(|&s| s == axis) {
+                    _ if axis == first => names[0],
+                    _ if axis == second => names[1],
+                    Some(i) if i < 10 => (b'0' + i as u8) as char,
+                    _ => '_',
+                })
+                .collect::<String>()
+        };
+        let features = ['b', 'f'];
+        [
+            group(
+                features,
+                self.input_batch,
+                self.input_feature,
+                &self.input_spatial,
+            ),
+            group(
+                ['i', 'o'],
+                self.kernel_input,
+                self.kernel_output,
+                &self.kernel_spatial,
+            ),
+            group(
+                features,
+                self.output_batch,
+                self.output_feature,
+                &self.output_spatial,
+            ),
+        ]
+        .join("_")
+    }
+
+    /// The inverse of `to_text`; `None` unless every axis occurs once.
+    pub fn from_text(text: &str) -> Option<ConvDims> {
+        let mut groups = text.split('_');
+        let mut group = |names: [char; 2]| {
+            let axes: Vec<char> = groups.next()?.chars().collect();
+            let place = |c: char| axes.iter().position(|&a| a == c);
+            let spatial = axes.len().checked_sub(2).filter(|&n| n <= 10)?;
+            let digits = (0..spatial as u8).map(|i| place((b'0' + i) as char));
+            let spatial = digits.collect::<Option<Vec<usize>>>()?;
+            Some((place(names[0])?, place(names[1])?, spatial))
+        };
+        let (input_batch, input_feature, input_spatial) = group(['b', 'f'])?;
+        let (kernel_input, kernel_output, kernel_spatial) = group(['i', 'o'])?;
+        let (output_batch, output_feature, output_spatial) = group(['b', 'f'])?;
+        let equal = input_spatial.len() == kernel_spatial.len()
+            && kernel_spatial.len() == output_spatial.len();
+        (equal && groups.next().is_none()).then_some(ConvDims {
+            input_batch,
+            input_feature,
+            input_spatial,
+            kernel_input,
+            kernel_output,
+            kernel_spatial,
+            output_batch,
+            output_feature,
+            output_spatial,
+        })
+    }
 }
 
 /// Counter-based random number generators.

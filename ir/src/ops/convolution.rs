@@ -1,13 +1,39 @@
 //! `convolution`.
+//!
+//! With `S` spatial axes:
+//! - (C1) Input and kernel have rank `S + 2`, and `S` is at most 10.
+//! - (C2) Stride, padding, dilations and reversal have `S` entries.
+//! - (C3) Strides and dilations are at least 1.
+//! - (C4) Strides, dilations, paddings and spatial extents are below 2^31 in magnitude.
+//! - (C5) `window.size` holds the spatial extents of the kernel, or nothing.
+//! - (C6) `dims` names every axis of input, kernel and output once.
+//! - (C7) Group counts are at least 1, and one of them is 1.
+//! - (C8) `feature_groups` divides the input features; the quotient is the kernel's input features.
+//! - (C9) `feature_groups` and `batch_groups` divide the kernel's output features.
+//! - (C10) `batch_groups` divides the batch.
+//! - (C11) Input and kernel have one element type, which the result has too.
 
+use super::mac;
 use super::prelude::*;
-use crate::ops::common::Window;
-use crate::ops::common::ConvDims;
+use crate::attrs::Attr;
+use crate::loops::LoopKind;
+use crate::native::Emit;
+use crate::native::Native;
+use crate::ops::check::{arity, axes, rule, same_dtype, sized};
+use crate::ops::common::{ConvDims, Window};
 
-/// `convolution(input, kernel)`: StableHLO `convolution`. Accumulates by fused multiply-add over (kernel spatial, input feature) in row-major order from zero.
+mod vjp;
+
+const OP: &str = "convolution";
+
+/// `convolution(input, kernel)`: StableHLO `convolution`. Accumulates by fused multiply-add from zero
+/// over the window positions in row-major order (a reversed kernel is read backwards), and within
+/// each over the input features of the group; positions in the padding or in the holes of a dilated
+/// input take no part.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct Convolution {
-    /// Kernel extents are ignored (taken from the operand); strides, padding, `base_dilation` of the input, `window_dilation` of the kernel, per spatial axis.
+    /// Strides, padding, `base_dilation` of the input and `window_dilation` of the kernel, per
+    /// spatial axis. `size` is the kernel's or empty; the operand has the last word.
     pub window: Window,
     /// Whether the kernel is read backwards, per spatial axis.
     pub reversal: Vec<bool>,
@@ -19,28 +45,398 @@ pub struct Convolution {
     pub batch_groups: usize,
 }
 
+impl Convolution {
+    /// The window with the extents of this kernel.
+    pub fn window_of(&self, kernel: &Type) -> Window {
+        let spatial = self.dims.kernel_spatial.iter();
+        Window {
+            size: spatial.map(|&a| kernel.shape[a]).collect(),
+            ..self.window.clone()
+        }
+    }
+
+    fn check_window(&self, x: &[Type]) -> Result<(), TypeError> {
+        let (w, n) = (&self.window, self.dims.kernel_spatial.len());
+        let lengths = [
+            w.stride.len(),
+            w.padding.len(),
+            w.base_dilation.len(),
+            w.window_dilation.len(),
+            self.reversal.len(),
+        ];
+        rule(OP, "C2", lengths.iter().all(|&l| l == n), || {
+            format!(
+                "stride, padding, base_dilation, window_dilation and reversal have {lengths:?} \
+                 entries for {n} spatial axes"
+            )
+        })?;
+        let steps = || {
+            let dilations = w.base_dilation.iter().chain(&w.window_dilation);
+            w.stride.iter().chain(dilations).copied()
+        };
+        rule(OP, "C3", steps().all(|s| s > 0), || {
+            "strides and dilations must be at least 1".to_string()
+        })?;
+        let extents = x.iter().flat_map(|t| t.shape.iter().copied());
+        let small = steps().chain(extents).all(|s| s < 1 << 31)
+            && w.padding
+                .iter()
+                .all(|&(l, h)| l.unsigned_abs() < 1 << 31 && h.unsigned_abs() < 1 << 31);
+        rule(OP, "C4", small, || {
+            "strides, dilations, paddings and extents must be below 2^31".to_string()
+        })?;
+        let size = self.window_of(&x[1]).size;
+        rule(OP, "C5", w.size.is_empty() || w.size == size, || {
+            format!(
+                "window size {:?} is not that of the kernel {}",
+                w.size, x[1]
+            )
+        })
+    }
+
+    fn check_dims(&self, x: &[Type]) -> Result<(), TypeError> {
+        let (d, n) = (&self.dims, self.dims.kernel_spatial.len());
+        let ranks = x.iter().all(|t| t.rank() == n + 2) && n <= 10;
+        rule(OP, "C1", ranks, || {
+            format!(
+                "{} and {} must have rank {} for {n} spatial axes (at most 10)",
+                x[0],
+                x[1],
+                n.saturating_add(2)
+            )
+        })?;
+        let even = d.input_spatial.len() == n && d.output_spatial.len() == n;
+        rule(OP, "C6", even, || {
+            format!(
+                "{} input and {} output spatial axes for {n} of the kernel",
+                d.input_spatial.len(),
+                d.output_spatial.len()
+            )
+        })?;
+        let list = |a: usize, b: usize, s: &[usize]| [&[a, b], s].concat();
+        let input = list(d.input_batch, d.input_feature, &d.input_spatial);
+        let kernel = list(d.kernel_input, d.kernel_output, &d.kernel_spatial);
+        let output = list(d.output_batch, d.output_feature, &d.output_spatial);
+        axes(OP, "C6", &x[0], input)?;
+        axes(OP, "C6", &x[1], kernel)?;
+        axes(OP, "C6", &x[0], output)
+    }
+
+    fn check_groups(&self, x: &[Type]) -> Result<(), TypeError> {
+        let (d, fg, bg) = (&self.dims, self.feature_groups, self.batch_groups);
+        let valid = fg >= 1 && bg >= 1 && (fg == 1 || bg == 1);
+        rule(OP, "C7", valid, || {
+            format!("{fg} feature groups and {bg} batch groups: at least 1, and one of them 1")
+        })?;
+        let features = x[0].shape[d.input_feature];
+        let taken = x[1].shape[d.kernel_input];
+        rule(OP, "C8", taken.checked_mul(fg) == Some(features), || {
+            format!(
+                "input {} has {features} features, kernel {} takes {taken} in each of {fg} groups",
+                x[0], x[1]
+            )
+        })?;
+        let made = x[1].shape[d.kernel_output];
+        rule(
+            OP,
+            "C9",
+            made.is_multiple_of(fg) && made.is_multiple_of(bg),
+            || {
+                format!(
+                    "{made} output features of kernel {} in {} groups",
+                    x[1],
+                    fg.max(bg)
+                )
+            },
+        )?;
+        let batch = x[0].shape[d.input_batch];
+        rule(OP, "C10", batch.is_multiple_of(bg), || {
+            format!("batch of {batch} of input {} in {bg} groups", x[0])
+        })
+    }
+}
+
 impl Rules for Convolution {
     fn attrs(&self) -> Attrs {
-        todo!()
+        let w = &self.window;
+        let reversal: Vec<usize> = self.reversal.iter().map(|&r| r as usize).collect();
+        let dims = self.dims.to_text();
+        // A word starts with a letter.
+        let dims = match dims.starts_with(|c: char| c.is_ascii_alphabetic()) {
+            true => Attr::Word(dims),
+            false => Attr::Text(dims),
+        };
+        Attrs::new(OP)
+            .ints("size", &w.size)
+            .ints("stride", &w.stride)
+            .with("padding", Attr::Pairs(w.padding.clone()))
+            .ints("base_dilation", &w.base_dilation)
+            .ints("window_dilation", &w.window_dilation)
+            .ints("reversal", &reversal)
+            .with("dims", dims)
+            .int("feature_groups", self.feature_groups)
+            .int("batch_groups", self.batch_groups)
     }
 
-    fn parse(_attrs: &Attrs) -> Result<Self, TypeError> {
-        todo!()
+    fn parse(attrs: &Attrs) -> Result<Self, TypeError> {
+        let dims = match attrs.get("dims")? {
+            Attr::Word(text) | Attr::Text(text) => ConvDims::from_text(text),
+            _ => None,
+        };
+        let dims = dims.ok_or_else(|| TypeError::Attr {
+            op: OP,
+            key: "dims".to_string(),
+            message: "must name the axes of input, kernel and output as in b01f_01io_b01f"
+                .to_string(),
+        })?;
+        let reversal = attrs.usizes("reversal")?;
+        Ok(Convolution {
+            window: Window {
+                size: attrs.usizes("size")?,
+                stride: attrs.usizes("stride")?,
+                padding: attrs.pairs("padding")?,
+                base_dilation: attrs.usizes("base_dilation")?,
+                window_dilation: attrs.usizes("window_dilation")?,
+            },
+            reversal: reversal.into_iter().map(|r| r != 0).collect(),
+            dims,
+            feature_groups: attrs.usize("feature_groups")?,
+            batch_groups: attrs.usize("batch_groups")?,
+        })
     }
 
-    fn infer(&self, _x: &[Type]) -> Result<Vec<Type>, TypeError> {
-        todo!()
+    fn infer(&self, x: &[Type]) -> Result<Vec<Type>, TypeError> {
+        arity(OP, x, 2)?;
+        self.check_dims(x)?;
+        self.check_window(x)?;
+        self.check_groups(x)?;
+        let dtype = same_dtype(OP, &x[0], &x[1])?;
+        let (d, window) = (&self.dims, self.window_of(&x[1]));
+        let mut shape = vec![0; x[0].rank()];
+        shape[d.output_batch] = x[0].shape[d.input_batch] / self.batch_groups;
+        shape[d.output_feature] = x[1].shape[d.kernel_output];
+        for (i, &axis) in d.output_spatial.iter().enumerate() {
+            shape[axis] = window.count(i, x[0].shape[d.input_spatial[i]]);
+        }
+        Ok(vec![sized(OP, Type::new(dtype, shape))?])
     }
 
-    fn eval(&self, _x: &[Array]) -> Vec<Array> {
-        todo!()
+    fn eval(&self, x: &[Array]) -> Vec<Array> {
+        let types = [x[0].ty.clone(), x[1].ty.clone()];
+        let ty = self.infer(&types).expect("operands fit").remove(0);
+        let at = Positions::new(self, &types, &ty);
+        let shape = ty.shape.clone();
+        let y = Array::from_fn(ty, |i| {
+            let index = unravel(i, &shape);
+            let pairs = at.pairs(&index);
+            mac::dot(&x[0], &x[1], pairs.into_iter())
+        });
+        vec![y]
     }
 
-    fn vjp(&self, _b: &mut Builder, _x: &[Value], _y: &[Value], _dy: &[Option<Value>]) -> Vjp {
-        todo!()
+    fn vjp(&self, b: &mut Builder, x: &[Value], _y: &[Value], dy: &[Option<Value>]) -> Vjp {
+        let Some(dy) = dy[0] else {
+            return Ok(vec![None, None]);
+        };
+        Ok(vec![
+            Some(vjp::input(self, b, x, dy)?),
+            Some(vjp::kernel(self, b, x, dy)?),
+        ])
     }
 
-    fn lower(&self, _x: &[Type]) -> Lowering<'_> {
-        todo!()
+    fn lower(&self, x: &[Type]) -> Lowering<'_> {
+        let (input, kernel) = (x[0].clone(), x[1].clone());
+        Lowering::Contraction(Box::new(move |k, x, at| {
+            let start = mac::zero(k, input.dtype);
+            let acc = k.var(start);
+            let extents = self.window_of(&kernel).size;
+            k.nest(&extents, LoopKind::Serial, &mut |k, w| {
+                let Some((conditions, position)) = self.place(k, &input, at, w) else {
+                    return;
+                };
+                let condition = conditions
+                    .into_iter()
+                    .reduce(|a, b| k.native(Native::And, &[a, b]));
+                let body = |k: &mut KernelBuilder| {
+                    let features = kernel.shape[self.dims.kernel_input];
+                    k.each(features, LoopKind::Serial, |k, f| {
+                        let (l, r) = self.elements(&input, &kernel, at, (&position, w), &f);
+                        let (l, r) = (x[0].at(k, &l), x[1].at(k, &r));
+                        let sum = k.get(acc);
+                        let sum = mac::step(k, sum, l, r);
+                        k.set(acc, sum);
+                    });
+                };
+                match condition {
+                    Some(c) => k.when(c, body),
+                    None => body(k),
+                }
+            });
+            let sum = k.get(acc);
+            mac::finish(k, sum, input.dtype)
+        }))
+    }
+}
+
+impl Convolution {
+    /// Where in the input a window position falls: the conditions for being on an element, and the
+    /// spatial index that holds under them; `None` when it never is.
+    fn place(
+        &self,
+        k: &mut KernelBuilder,
+        input: &Type,
+        at: &[Index],
+        w: &[Index],
+    ) -> Option<(Vec<crate::loops::Val>, Vec<Index>)> {
+        let (mut conditions, mut position) = (vec![], vec![]);
+        for (i, w) in w.iter().enumerate() {
+            let out = &at[self.dims.output_spatial[i]];
+            let low = self.window.padding[i].0;
+            let holes = self.window.base_dilation[i] as i64;
+            let extent = input.shape[self.dims.input_spatial[i]] as i64;
+            let p = out
+                .mul(self.window.stride[i] as i64)
+                .add(&w.mul(self.window.window_dilation[i] as i64))
+                .plus(-low);
+            let mut tests = vec![k.within(&p, 0, (extent - 1) * holes + 1)];
+            let mut p = p;
+            if holes > 1 {
+                // Shifted by whole holes, so that quotient and remainder are of a non-negative number.
+                let shift = (-p.range().0).max(0).div_euclid(holes) + 1;
+                let shifted = p.plus(shift * holes);
+                tests.push(k.within(&shifted.rem(holes), 0, 1));
+                p = shifted.div(holes).plus(-shift);
+            }
+            for test in tests {
+                match k.known(test) {
+                    Some(c) if c.bits == 0 => return None,
+                    Some(_) => {}
+                    None => conditions.push(test),
+                }
+            }
+            position.push(p);
+        }
+        Some((conditions, position))
+    }
+
+    /// The indices of the input and kernel elements of input feature `f` of the group.
+    fn elements(
+        &self,
+        input: &Type,
+        kernel: &Type,
+        at: &[Index],
+        (position, w): (&[Index], &[Index]),
+        f: &Index,
+    ) -> (Vec<Index>, Vec<Index>) {
+        let d = &self.dims;
+        let out = &at[d.output_feature];
+        let per_group = |groups: usize| (kernel.shape[d.kernel_output] / groups) as i64;
+        let features = kernel.shape[d.kernel_input] as i64;
+        let batch = (input.shape[d.input_batch] / self.batch_groups) as i64;
+        let mut l = vec![Index::default(); input.rank()];
+        let mut r = l.clone();
+        l[d.input_batch] = at[d.output_batch].clone();
+        l[d.input_feature] = f.clone();
+        if self.batch_groups > 1 {
+            let group = out.div(per_group(self.batch_groups));
+            l[d.input_batch] = l[d.input_batch].add(&group.mul(batch));
+        }
+        if self.feature_groups > 1 {
+            let group = out.div(per_group(self.feature_groups));
+            l[d.input_feature] = group.mul(features).add(f);
+        }
+        r[d.kernel_input] = f.clone();
+        r[d.kernel_output] = out.clone();
+        for (i, w) in w.iter().enumerate() {
+            l[d.input_spatial[i]] = position[i].clone();
+            let axis = d.kernel_spatial[i];
+            r[axis] = match self.reversal[i] {
+                true => w.mul(-1).plus(kernel.shape[axis] as i64 - 1),
+                false => w.clone(),
+            };
+        }
+        (l, r)
+    }
+}
+
+/// Row-major multi-index of element `i`.
+fn unravel(mut i: usize, shape: &[usize]) -> Vec<usize> {
+    let mut index = vec![0; shape.len()];
+    for axis in (0..shape.len()).rev() {
+        index[axis] = i % shape[axis];
+        i /= shape[axis];
+    }
+    index
+}
+
+/// The reference meaning: which elements of input and kernel meet in an element of the result.
+struct Positions<'a> {
+    op: &'a Convolution,
+    input: &'a Type,
+    kernel: &'a Type,
+    size: Vec<usize>,
+    batch: usize,
+    strides: (Vec<usize>, Vec<usize>),
+}
+
+impl<'a> Positions<'a> {
+    fn new(op: &'a Convolution, x: &'a [Type; 2], y: &Type) -> Positions<'a> {
+        Positions {
+            op,
+            input: &x[0],
+            kernel: &x[1],
+            size: op.window_of(&x[1]).size,
+            batch: y.shape[op.dims.output_batch],
+            strides: (x[0].shape.strides(), x[1].shape.strides()),
+        }
+    }
+
+    /// Linear positions in input and kernel, in the order of accumulation.
+    fn pairs(&self, at: &[usize]) -> Vec<(usize, usize)> {
+        let (d, (ls, rs)) = (&self.op.dims, &self.strides);
+        let out = at[d.output_feature];
+        let features = self.kernel.shape[d.kernel_input];
+        let group = |n: usize| out / (self.kernel.shape[d.kernel_output] / n);
+        let batch = group(self.op.batch_groups) * self.batch + at[d.output_batch];
+        let feature = group(self.op.feature_groups) * features;
+        let left = batch * ls[d.input_batch] + feature * ls[d.input_feature];
+        let right = out * rs[d.kernel_output];
+        let mut pairs = vec![];
+        for i in 0..self.size.iter().product() {
+            let Some((l, r)) = self.place(at, &unravel(i, &self.size)) else {
+                continue;
+            };
+            pairs.extend((0..features).map(|f| {
+                (
+                    left + l + f * ls[d.input_feature],
+                    right + r + f * rs[d.kernel_input],
+                )
+            }));
+        }
+        pairs
+    }
+
+    /// Linear positions of the spatial part of a window position, if it is on an input element.
+    fn place(&self, at: &[usize], w: &[usize]) -> Option<(usize, usize)> {
+        let (op, d) = (self.op, &self.op.dims);
+        let (mut l, mut r) = (0, 0);
+        for (i, &w) in w.iter().enumerate() {
+            let out = at[d.output_spatial[i]];
+            let p = (out * op.window.stride[i] + w * op.window.window_dilation[i]) as i64;
+            let p = usize::try_from(p - op.window.padding[i].0).ok()?;
+            let holes = op.window.base_dilation[i];
+            let axis = d.input_spatial[i];
+            if p % holes != 0 || p / holes >= self.input.shape[axis] {
+                return None;
+            }
+            l += p / holes * self.strides.0[axis];
+            let w = if op.reversal[i] {
+                self.size[i] - 1 - w
+            } else {
+                w
+            };
+            r += w * self.strides.1[d.kernel_spatial[i]];
+        }
+        Some((l, r))
     }
 }

@@ -96,6 +96,7 @@ macro_rules! ops {
 }
 
 pub mod check;
+pub mod mac;
 pub mod common;
 pub mod prelude;
 pub mod walk;
