@@ -8,6 +8,7 @@ pub mod bounds;
 pub mod build;
 pub mod eval;
 pub mod index;
+pub mod reduce;
 pub mod region;
 pub mod vector;
 pub mod verify;

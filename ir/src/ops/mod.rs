@@ -99,6 +99,7 @@ pub mod check;
 pub mod mac;
 pub mod common;
 pub mod prelude;
+pub mod reducer;
 pub mod walk;
 
 ops! {
