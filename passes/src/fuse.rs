@@ -212,7 +212,7 @@ impl Fuser<'_> {
                 && self.g.ty(self.g.node(u).results[0]).count() > self.g.ty(v).count()
         });
         let total = self.cost[id.0 as usize];
-        (distinct > 1 && total > RECOMPUTE_LIMIT) || (grows && total > RECOMPUTE_LIMIT)
+        (distinct > 1 || grows) && total > RECOMPUTE_LIMIT
     }
 
     /// Whether a value has a buffer: an input, a constant tensor, a root, or a view of one.

@@ -8,6 +8,8 @@ pub mod fuse;
 pub mod grad;
 pub mod lower;
 pub mod plan;
+pub mod simplify;
+pub mod split;
 
 use craneflow_ir::Graph;
 use craneflow_ir::loops::Program;
@@ -45,6 +47,22 @@ pub struct Pass {
 
 /// The pipeline.
 pub const PASSES: &[Pass] = &[
+    Pass {
+        name: "simplify",
+        about: "fold constants, apply algebra that keeps every bit, share equal nodes, drop dead ones",
+        run: |unit, _| match unit {
+            Unit::Graph(g) => Unit::Graph(simplify::simplify(&g)),
+            other => other,
+        },
+    },
+    Pass {
+        name: "split",
+        about: "break long sums into two stages",
+        run: |unit, _| match unit {
+            Unit::Graph(g) => Unit::Graph(split::split(&g)),
+            other => other,
+        },
+    },
     Pass {
         name: "fuse",
         about: "choose groups of nodes that become one kernel each",
