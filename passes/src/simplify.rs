@@ -41,7 +41,8 @@ fn rewrite(old: &Graph) -> Graph {
 }
 
 /// The new results of a node (by position) on new operands, or `None` when nothing needs it.
-pub(crate) type Rewrite<'a> = &'a mut dyn FnMut(&mut Builder, usize, &[Value]) -> Option<Vec<Value>>;
+pub(crate) type Rewrite<'a> =
+    &'a mut dyn FnMut(&mut Builder, usize, &[Value]) -> Option<Vec<Value>>;
 
 /// Copies a graph node by node through `f`; inputs are kept.
 pub(crate) fn rebuild(old: &Graph, f: Rewrite) -> Graph {
