@@ -11,6 +11,7 @@ pub mod loops;
 pub mod math;
 pub mod native;
 pub mod ops;
+pub mod random;
 pub mod scalar;
 pub mod types;
 
