@@ -1,1 +1,153 @@
-//! Loop IR to machine code through Cranelift
+//! Loop IR to machine code, through Cranelift.
+//!
+//! `compile` turns kernels into functions in executable memory; `Code` owns that memory and lists
+//! what was made. `emit` walks statements and loops, `address` turns affine addresses into pointers
+//! that advance, `scalar` and `vector` hold one exhaustive match each over the native operations.
+//! Cranelift runs without its optimiser: kernels arrive with values already shared and hoisted.
+
+mod address;
+mod emit;
+mod function;
+mod half;
+mod jit;
+mod scalar;
+mod target;
+mod vector;
+
+pub use jit::{Bound, Entry, MemRef};
+pub use target::Target;
+
+use craneflow_ir::loops::Kernel;
+use std::sync::Arc;
+use std::time::Duration;
+use thiserror::Error;
+
+/// How to compile.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Whether Cranelift verifies each function; for tests.
+    pub verify: bool,
+    /// Threads that compile functions; at least 1.
+    pub threads: usize,
+    /// Whether to keep the text of each function (`Code::clif`, `Code::disassembly`).
+    pub listing: bool,
+    /// The instruction set.
+    pub target: Target,
+}
+
+impl Default for Options {
+    fn default() -> Options {
+        Options {
+            verify: cfg!(debug_assertions),
+            threads: 1,
+            listing: false,
+            target: Target::Host,
+        }
+    }
+}
+
+/// Why kernels could not be compiled or called.
+#[derive(Debug, Error)]
+pub enum CodegenError {
+    /// This machine cannot run generated code.
+    #[error("this machine is not supported: {0}")]
+    Machine(String),
+    /// Vectors of a width that the target has no registers for.
+    #[error("kernel {kernel}: vectors of {lanes} lanes of {lane_bits} bits are not supported")]
+    Lanes {
+        /// Name of the kernel.
+        kernel: String,
+        /// Lanes of its vectors.
+        lanes: usize,
+        /// Bits of a lane.
+        lane_bits: usize,
+    },
+    /// Cranelift refused a function.
+    #[error("kernel {kernel}: {message}")]
+    Function {
+        /// Name of the kernel.
+        kernel: String,
+        /// What Cranelift says.
+        message: String,
+    },
+    /// Executable memory could not be had.
+    #[error("executable memory: {0}")]
+    Memory(String),
+    /// Buffers do not fit the kernel's parameters.
+    #[error("kernel {kernel}: {what}: takes {expected}, found {found}")]
+    Arguments {
+        /// Name of the kernel.
+        kernel: String,
+        /// Which part does not fit.
+        what: &'static str,
+        /// Number or bytes that it takes.
+        expected: usize,
+        /// Number or bytes that were given.
+        found: usize,
+    },
+}
+
+/// What is known of one compiled kernel.
+#[derive(Clone, Debug)]
+pub(crate) struct Listing {
+    pub name: String,
+    pub clif: Option<String>,
+    pub disassembly: Option<String>,
+    pub bytes: usize,
+    pub time: Duration,
+}
+
+/// Compiled kernels and their executable memory, freed when this and all its entries are dropped.
+#[derive(Clone, Debug)]
+pub struct Code {
+    pub(crate) memory: Arc<jit::Memory>,
+    listings: Vec<Listing>,
+}
+
+/// Compiles kernels, in the order given.
+pub fn compile(kernels: &[&Kernel], options: &Options) -> Result<Code, CodegenError> {
+    let isa = target::isa(options)?;
+    let functions = function::all(kernels, &isa, options)?;
+    let (memory, listings) = jit::link(kernels, functions, isa)?;
+    Ok(Code {
+        memory: Arc::new(memory),
+        listings,
+    })
+}
+
+impl Code {
+    /// Number of kernels.
+    pub fn len(&self) -> usize {
+        self.listings.len()
+    }
+
+    /// Whether there is no kernel.
+    pub fn is_empty(&self) -> bool {
+        self.listings.is_empty()
+    }
+
+    /// Name of kernel `i`.
+    pub fn name(&self, i: usize) -> &str {
+        &self.listings[i].name
+    }
+
+    /// The Cranelift IR of kernel `i`, if it was asked for.
+    pub fn clif(&self, i: usize) -> Option<&str> {
+        self.listings[i].clif.as_deref()
+    }
+
+    /// The machine instructions of kernel `i`, if they were asked for.
+    pub fn disassembly(&self, i: usize) -> Option<&str> {
+        self.listings[i].disassembly.as_deref()
+    }
+
+    /// Bytes of machine code of kernel `i`.
+    pub fn size(&self, i: usize) -> usize {
+        self.listings[i].bytes
+    }
+
+    /// Time that compiling kernel `i` took.
+    pub fn time(&self, i: usize) -> Duration {
+        self.listings[i].time
+    }
+}

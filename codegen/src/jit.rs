@@ -1,0 +1,240 @@
+//! Executable memory, and the call into it. All `unsafe` of the crate is here.
+#![allow(unsafe_code)]
+
+use crate::function::{self, Machine};
+use crate::{Code, CodegenError, Listing, target};
+use craneflow_ir::loops::Kernel;
+use cranelift_codegen::ir::Function;
+use cranelift_codegen::isa::OwnedTargetIsa;
+use cranelift_jit::{JITBuilder, JITModule};
+use cranelift_module::{FuncId, Module, ModuleReloc};
+use std::sync::{Arc, Mutex};
+
+type Raw = extern "C" fn(args: *const *mut u8, scratch: *mut u8, start: i64, end: i64);
+
+/// A place in memory, given to kernels.
+#[derive(Clone, Copy, Debug)]
+pub struct MemRef {
+    ptr: *mut u8,
+    bytes: usize,
+}
+
+// SAFETY: a `MemRef` is only an address; who dereferences it is bound by the promise of `new`.
+unsafe impl Send for MemRef {}
+// SAFETY: as above.
+unsafe impl Sync for MemRef {}
+
+impl MemRef {
+    /// The `bytes` bytes from `ptr`.
+    ///
+    /// # Safety
+    /// While a kernel runs with it, the memory must be allocated, aligned for its elements (64 bytes
+    /// for scratch), hold only 0 or 1 where the elements are `bool`, be read and written by no one
+    /// else, except that kernels may share what all of them only read, and shared between kernels
+    /// that run at the same time only where they write disjoint elements.
+    pub unsafe fn new(ptr: *mut u8, bytes: usize) -> MemRef {
+        MemRef { ptr, bytes }
+    }
+
+    /// No memory, for kernels without scratch.
+    pub fn none() -> MemRef {
+        MemRef {
+            ptr: std::ptr::without_provenance_mut(64),
+            bytes: 0,
+        }
+    }
+
+    /// Size in bytes.
+    pub fn bytes(&self) -> usize {
+        self.bytes
+    }
+}
+
+/// What a kernel takes.
+#[derive(Debug)]
+struct Shape {
+    name: String,
+    /// Bytes of each parameter.
+    params: Vec<usize>,
+    scratch: usize,
+    grid: usize,
+    address: Raw,
+}
+
+/// Executable memory with the functions in it.
+pub(crate) struct Memory {
+    module: Mutex<Option<JITModule>>,
+    kernels: Vec<Shape>,
+}
+
+impl std::fmt::Debug for Memory {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Memory({} kernels)", self.kernels.len())
+    }
+}
+
+impl Drop for Memory {
+    fn drop(&mut self) {
+        let module = self.module.get_mut().map(Option::take);
+        if let Ok(Some(module)) = module {
+            // SAFETY: entries hold the memory by `Arc`, so no one can call into it any more.
+            unsafe { module.free_memory() }
+        }
+    }
+}
+
+/// Puts functions into executable memory.
+pub(crate) fn link(
+    kernels: &[&Kernel],
+    functions: Vec<Machine>,
+    isa: OwnedTargetIsa,
+) -> Result<(Memory, Vec<Listing>), CodegenError> {
+    let memory = |e: cranelift_module::ModuleError| CodegenError::Memory(e.to_string());
+    let signature = function::signature(&*isa);
+    let mut builder = JITBuilder::with_isa(isa, Box::new(target::libcall_name));
+    builder.symbols(target::libcalls());
+    let mut module = JITModule::new(builder);
+    let mut ids: Vec<FuncId> = vec![];
+    let nothing = Function::new();
+    for f in &functions {
+        let id = module
+            .declare_anonymous_function(&signature)
+            .map_err(memory)?;
+        let relocs: Vec<ModuleReloc> = f
+            .relocs
+            .iter()
+            .map(|r| ModuleReloc::from_mach_reloc(r, &nothing, id))
+            .collect();
+        module
+            .define_function_bytes(id, f.alignment, &f.bytes, &relocs)
+            .map_err(memory)?;
+        ids.push(id);
+    }
+    module.finalize_definitions().map_err(memory)?;
+    let shapes = kernels.iter().zip(&ids).map(|(k, &id)| Shape {
+        name: k.name.clone(),
+        params: k.params.iter().map(|p| p.len * p.dtype.size()).collect(),
+        scratch: k.scratch_bytes(),
+        grid: k.grid(),
+        // SAFETY: the function was compiled with the signature of `Raw` for this machine.
+        address: unsafe {
+            std::mem::transmute::<*const u8, Raw>(module.get_finalized_function(id))
+        },
+    });
+    let shapes = shapes.collect();
+    let listings = kernels.iter().zip(functions).map(|(k, f)| Listing {
+        name: k.name.clone(),
+        clif: f.clif,
+        disassembly: f.disassembly,
+        bytes: f.bytes.len(),
+        time: f.time,
+    });
+    let listings = listings.collect();
+    let memory = Memory {
+        module: Mutex::new(Some(module)),
+        kernels: shapes,
+    };
+    Ok((memory, listings))
+}
+
+impl Code {
+    /// The function of kernel `i`.
+    pub fn entry(&self, i: usize) -> Entry {
+        assert!(i < self.memory.kernels.len(), "kernel {i} does not exist");
+        Entry {
+            memory: self.memory.clone(),
+            kernel: i,
+        }
+    }
+}
+
+/// A compiled kernel; keeps its code alive.
+#[derive(Clone, Debug)]
+pub struct Entry {
+    memory: Arc<Memory>,
+    kernel: usize,
+}
+
+impl Entry {
+    fn shape(&self) -> &Shape {
+        &self.memory.kernels[self.kernel]
+    }
+
+    /// Number of grid items.
+    pub fn grid(&self) -> usize {
+        self.shape().grid
+    }
+
+    /// Bytes of scratch, 64-byte aligned, that a call needs for itself.
+    pub fn scratch_bytes(&self) -> usize {
+        self.shape().scratch
+    }
+
+    /// Fixes the buffers, one per parameter, each of at least the parameter's size.
+    pub fn bind(&self, args: &[MemRef]) -> Result<Bound, CodegenError> {
+        self.check(args)?;
+        Ok(Bound {
+            entry: self.clone(),
+            address: self.shape().address,
+            args: args.iter().map(|a| a.ptr).collect(),
+        })
+    }
+
+    /// Runs grid items `start..end`, with the epilogue when that reaches the end of the grid.
+    ///
+    /// # Panics
+    /// When a buffer is too small or the range is not within the grid.
+    pub fn call(&self, args: &[MemRef], scratch: MemRef, start: usize, end: usize) {
+        if let Err(e) = self.bind(args).map(|b| b.call(scratch, start, end)) {
+            panic!("{e}");
+        }
+    }
+
+    fn check(&self, args: &[MemRef]) -> Result<(), CodegenError> {
+        let shape = self.shape();
+        let wrong = |what, expected, found| {
+            Err(CodegenError::Arguments {
+                kernel: shape.name.clone(),
+                what,
+                expected,
+                found,
+            })
+        };
+        if args.len() != shape.params.len() {
+            return wrong("number of buffers", shape.params.len(), args.len());
+        }
+        match args.iter().zip(&shape.params).find(|(a, b)| a.bytes < **b) {
+            Some((a, &b)) => wrong("bytes of a buffer", b, a.bytes),
+            None => Ok(()),
+        }
+    }
+}
+
+/// A kernel with its buffers: a launch is one indirect call.
+#[derive(Clone, Debug)]
+pub struct Bound {
+    entry: Entry,
+    address: Raw,
+    args: Box<[*mut u8]>,
+}
+
+// SAFETY: the pointers come from `MemRef`s, whose promise covers calls from any thread.
+unsafe impl Send for Bound {}
+// SAFETY: as above; nothing in it changes.
+unsafe impl Sync for Bound {}
+
+impl Bound {
+    /// The kernel.
+    pub fn entry(&self) -> &Entry {
+        &self.entry
+    }
+
+    /// Runs grid items `start..end`, with the epilogue when that reaches the end of the grid.
+    /// Concurrent calls need disjoint ranges and scratch of their own.
+    pub fn call(&self, scratch: MemRef, start: usize, end: usize) {
+        let shape = self.entry.shape();
+        assert!(start <= end && end <= shape.grid, "range outside the grid");
+        assert!(scratch.bytes >= shape.scratch, "scratch is too small");
+        (self.address)(self.args.as_ptr(), scratch.ptr, start as i64, end as i64);
+    }
+}

@@ -1,0 +1,266 @@
+//! Vectors of 128 bits: native operations lane by lane, loads, stores and lane constants. A `bool`
+//! vector is a mask of integer lanes, all ones or all zeros; in memory it is one byte per element.
+
+use crate::emit::{Emitter, aligned};
+use crate::scalar::{cast, float_cc, int_cc};
+use craneflow_ir::loops::{Affine, Inst, Mem, Val};
+use craneflow_ir::{DType, Native, Scalar};
+use cranelift_codegen::ir::condcodes::FloatCC;
+use cranelift_codegen::ir::{ConstantData, InstBuilder, MemFlagsData, Type, Value, types};
+
+/// Flags of vector accesses: aligned to an element only.
+fn unaligned() -> MemFlagsData {
+    MemFlagsData::new().with_notrap()
+}
+
+impl Emitter<'_, '_, '_> {
+    /// The register type of a vector of this element type.
+    pub fn vector_type(&self, dtype: DType) -> Type {
+        match dtype {
+            DType::F32 => types::F32X4,
+            DType::F64 => types::F64X2,
+            DType::I64 | DType::U64 => types::I64X2,
+            DType::I32 | DType::U32 => types::I32X4,
+            _ => self.mask_type(),
+        }
+    }
+
+    fn mask_type(&self) -> Type {
+        match self.kernel.lane_bits {
+            64 => types::I64X2,
+            _ => types::I32X4,
+        }
+    }
+
+    fn as_type(&mut self, ty: Type, x: Value) -> Value {
+        match self.fb.func.dfg.value_type(x) == ty {
+            true => x,
+            false => self.fb.ins().bitcast(ty, cast(), x),
+        }
+    }
+
+    /// A vector constant from the bits of its lanes.
+    fn lane_constant(&mut self, ty: Type, lanes: impl Iterator<Item = u64>) -> Value {
+        let size = ty.lane_bits() as usize / 8;
+        let bytes: Vec<u8> = lanes
+            .flat_map(|l| l.to_le_bytes()[..size].to_vec())
+            .collect();
+        debug_assert_eq!(bytes.len(), 16);
+        let pooled = self.fb.func.dfg.constants.insert(ConstantData::from(bytes));
+        self.fb.ins().vconst(ty, pooled)
+    }
+
+    fn constant_of(&mut self, s: Scalar) -> Value {
+        let ty = self.vector_type(s.ty);
+        let bits = match s.ty {
+            DType::Bool => s.bits.wrapping_neg(),
+            _ => s.bits,
+        };
+        let lanes = self.kernel.lanes;
+        self.lane_constant(ty, std::iter::repeat_n(bits, lanes))
+    }
+
+    /// Every lane is this scalar.
+    pub fn splat(&mut self, x: Val) -> Value {
+        if let Some(s) = self.known(x) {
+            return self.constant_of(s);
+        }
+        let dtype = self.kernel.val(x).dtype;
+        let (ty, mut value) = (self.vector_type(dtype), self.val(x));
+        if dtype == DType::Bool {
+            value = self.fb.ins().bmask(ty.lane_type(), value);
+        }
+        self.fb.ins().splat(ty, value)
+    }
+
+    /// `0, 1, 2, ..`.
+    pub fn lanes(&mut self, dtype: DType) -> Value {
+        let (ty, lanes) = (self.vector_type(dtype), self.kernel.lanes as u64);
+        self.lane_constant(ty, 0..lanes)
+    }
+
+    /// Applies `op` lane by lane; `to` is the element type of the result.
+    pub fn vector_native(&mut self, op: Native, args: &[Val], to: DType) -> Value {
+        let t = self.kernel.val(args[0]).dtype;
+        let (float, signed) = (t.is_float(), t.is_signed_int());
+        if matches!(op, Native::Shl | Native::ShrLogical | Native::ShrArith) {
+            return self.vector_shift(op, args[0], args[1], t);
+        }
+        let x: Vec<Value> = args.iter().map(|&a| self.val(a)).collect();
+        let a = x[0];
+        let ins = self.fb.ins();
+        match op {
+            Native::Add if float => ins.fadd(a, x[1]),
+            Native::Add => ins.iadd(a, x[1]),
+            Native::Sub if float => ins.fsub(a, x[1]),
+            Native::Sub => ins.isub(a, x[1]),
+            Native::Mul if float => ins.fmul(a, x[1]),
+            Native::Mul => ins.imul(a, x[1]),
+            Native::Div => ins.fdiv(a, x[1]),
+            Native::Neg if float => ins.fneg(a),
+            Native::Neg => ins.ineg(a),
+            Native::Abs if float => ins.fabs(a),
+            Native::Abs if signed => ins.iabs(a),
+            Native::Abs => a,
+            Native::Min if float => self.pick(a, x[1], a, x[1]),
+            Native::Max if float => self.pick(x[1], a, a, x[1]),
+            Native::Min if signed => ins.smin(a, x[1]),
+            Native::Min => ins.umin(a, x[1]),
+            Native::Max if signed => ins.smax(a, x[1]),
+            Native::Max => ins.umax(a, x[1]),
+            Native::Sqrt => ins.sqrt(a),
+            Native::Fma => ins.fma(a, x[1], x[2]),
+            Native::Floor => ins.floor(a),
+            Native::Ceil => ins.ceil(a),
+            Native::Trunc => ins.trunc(a),
+            Native::Nearest => ins.nearest(a),
+            Native::And => ins.band(a, x[1]),
+            Native::Or => ins.bor(a, x[1]),
+            Native::Xor => ins.bxor(a, x[1]),
+            Native::Not => ins.bnot(a),
+            Native::Cmp(cmp) if float => ins.fcmp(float_cc(cmp), a, x[1]),
+            Native::Cmp(cmp) => ins.icmp(int_cc(cmp, signed), a, x[1]),
+            Native::Select => {
+                let ty = self.fb.func.dfg.value_type(x[1]);
+                let mask = self.as_type(ty, a);
+                self.fb.ins().bitselect(mask, x[1], x[2])
+            }
+            Native::Bitcast(_) => {
+                let ty = self.vector_type(to);
+                self.as_type(ty, a)
+            }
+            Native::Convert(_) => self.vector_convert(a, t, to),
+            Native::Rem
+            | Native::Popcnt
+            | Native::Clz
+            | Native::Shl
+            | Native::ShrLogical
+            | Native::ShrArith => unreachable!("{op:?} has no vector form"),
+        }
+    }
+
+    /// `if l < r { a } else { b }` per lane: one instruction where the target has it.
+    fn pick(&mut self, l: Value, r: Value, a: Value, b: Value) -> Value {
+        let ty = self.fb.func.dfg.value_type(a);
+        let less = self.fb.ins().fcmp(FloatCC::LessThan, l, r);
+        let mask = self.fb.ins().bitcast(ty, cast(), less);
+        self.fb.ins().bitselect(mask, a, b)
+    }
+
+    fn vector_shift(&mut self, op: Native, a: Val, by: Val, t: DType) -> Value {
+        let amount = match self.kernel.val(by).inst {
+            Inst::Splat(s) => self.known(s),
+            _ => None,
+        };
+        let amount = amount.expect("vectors are shifted by a constant").bits;
+        let (x, width) = (self.val(a), t.bits() as u64);
+        let by = amount.min(width - 1) as i64;
+        match op {
+            Native::ShrArith => self.fb.ins().sshr_imm_s(x, by),
+            _ if amount >= width => self.constant_of(Scalar { ty: t, bits: 0 }),
+            Native::Shl => self.fb.ins().ishl_imm_s(x, by),
+            _ => self.fb.ins().ushr_imm_s(x, by),
+        }
+    }
+
+    fn vector_convert(&mut self, a: Value, from: DType, to: DType) -> Value {
+        let ty = self.vector_type(to);
+        match (from, to) {
+            _ if from == to => a,
+            (DType::Bool, _) => {
+                let one = self.constant_of(Scalar::from_f64(to, 1.0));
+                let mask = self.as_type(ty, a);
+                self.fb.ins().band(mask, one)
+            }
+            (DType::F32, DType::I32) => self.fb.ins().fcvt_to_sint_sat(ty, a),
+            (DType::I32, DType::F32) => self.fb.ins().fcvt_from_sint(ty, a),
+            _ => unreachable!("conversion from {from} to {to} has no vector form"),
+        }
+    }
+
+    /// Consecutive elements.
+    pub fn vector_load(&mut self, mem: Mem, at: &Affine) -> Value {
+        let (pointer, offset) = self.pointer(mem, at);
+        let dtype = self.kernel.mem_dtype(mem);
+        if dtype != DType::Bool {
+            let ty = self.vector_type(dtype);
+            return self.fb.ins().load(ty, unaligned(), pointer, offset);
+        }
+        let wide = self.kernel.lane_bits == 64;
+        let packed = match wide {
+            true => {
+                let two = self.fb.ins().load(types::I16, unaligned(), pointer, offset);
+                self.fb.ins().uextend(types::I32, two)
+            }
+            false => self.fb.ins().load(types::I32, unaligned(), pointer, offset),
+        };
+        let bytes = self.fb.ins().scalar_to_vector(types::I32X4, packed);
+        let bytes = self.as_type(types::I8X16, bytes);
+        let mut lanes = self.fb.ins().uwiden_low(bytes);
+        lanes = self.fb.ins().uwiden_low(lanes);
+        if wide {
+            lanes = self.fb.ins().uwiden_low(lanes);
+        }
+        self.fb.ins().ineg(lanes)
+    }
+
+    /// Stores consecutive elements.
+    pub fn vector_store(&mut self, mem: Mem, at: &Affine, v: Val) {
+        let value = self.val(v);
+        let (pointer, offset) = self.pointer(mem, at);
+        if self.kernel.mem_dtype(mem) != DType::Bool {
+            self.fb.ins().store(unaligned(), value, pointer, offset);
+            return;
+        }
+        let wide = self.kernel.lane_bits == 64;
+        let value = self.as_type(types::I32X4, value);
+        let halves = self.fb.ins().snarrow(value, value);
+        let bytes = self.fb.ins().snarrow(halves, halves);
+        let words = self.as_type(types::I32X4, bytes);
+        let word = self.fb.ins().extractlane(words, 0);
+        if !wide {
+            let ones = self.fb.ins().band_imm_s(word, 0x0101_0101);
+            self.fb.ins().store(unaligned(), ones, pointer, offset);
+            return;
+        }
+        // Each 64-bit lane has become two equal bytes.
+        let low = self.fb.ins().band_imm_s(word, 1);
+        let high = self.fb.ins().ushr_imm_s(word, 8);
+        let high = self.fb.ins().band_imm_s(high, 0x100);
+        let both = self.fb.ins().bor(low, high);
+        self.fb.ins().istore16(unaligned(), both, pointer, offset);
+    }
+
+    /// Lane `j` is the element at `at + j * stride`.
+    pub fn gather(&mut self, mem: Mem, at: &Affine, stride: i64) -> Value {
+        if stride == 1 {
+            return self.vector_load(mem, at);
+        }
+        let dtype = self.kernel.mem_dtype(mem);
+        let ty = self.vector_type(dtype);
+        let lane = |e: &mut Self, j: usize| {
+            let at = Affine {
+                offset: at.offset + j as i64 * stride,
+                terms: at.terms.clone(),
+            };
+            let (pointer, offset) = e.pointer(mem, &at);
+            match dtype {
+                DType::Bool => {
+                    let byte = e.fb.ins().load(types::I8, aligned(), pointer, offset);
+                    e.fb.ins().bmask(ty.lane_type(), byte)
+                }
+                _ => e.fb.ins().load(ty.lane_type(), aligned(), pointer, offset),
+            }
+        };
+        let first = lane(self, 0);
+        if stride == 0 {
+            return self.fb.ins().splat(ty, first);
+        }
+        let mut value = self.fb.ins().scalar_to_vector(ty, first);
+        for j in 1..self.kernel.lanes {
+            let next = lane(self, j);
+            value = self.fb.ins().insertlane(value, next, j as u8);
+        }
+        value
+    }
+}
