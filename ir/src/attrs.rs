@@ -176,4 +176,20 @@ impl Attrs {
             _ => Err(self.wrong(key, "must be a region")),
         }
     }
+
+    /// A required list of regions.
+    pub fn regions(&self, key: &str) -> Result<Vec<Graph>, TypeError> {
+        match self.get(key)? {
+            Attr::Regions(g) => Ok(g.clone()),
+            _ => Err(self.wrong(key, "must be a list of regions")),
+        }
+    }
+
+    /// A required list of types.
+    pub fn types(&self, key: &str) -> Result<Vec<Type>, TypeError> {
+        match self.get(key)? {
+            Attr::Types(t) => Ok(t.clone()),
+            _ => Err(self.wrong(key, "must be a list of types such as (f32[2], i32[])")),
+        }
+    }
 }

@@ -154,19 +154,47 @@ pub fn scalar(op: &'static str, ty: &Type) -> Result<(), TypeError> {
 pub fn scalar_region(
     op: &'static str,
     number: &'static str,
-    region: &Graph,
+    graph: &Graph,
     inputs: &[DType],
     outputs: &[DType],
 ) -> Result<(), TypeError> {
     let scalars = |list: &[DType]| -> Vec<Type> { list.iter().map(|&t| Type::scalar(t)).collect() };
-    let expected = (scalars(inputs), scalars(outputs));
-    let takes = region.inputs.iter().map(|i| region.ty(i.value).clone());
-    let returns = region.outputs.iter().map(|o| region.ty(o.value).clone());
-    let found: (Vec<Type>, Vec<Type>) = (takes.collect(), returns.collect());
+    region(
+        op,
+        number,
+        "region",
+        graph,
+        scalars(inputs),
+        scalars(outputs),
+    )
+}
+
+/// The region called `name` takes values of types `inputs` and returns values of types `outputs`.
+pub fn region(
+    op: &'static str,
+    number: &'static str,
+    name: &str,
+    graph: &Graph,
+    inputs: Vec<Type>,
+    outputs: Vec<Type>,
+) -> Result<(), TypeError> {
+    let (expected, found) = ((inputs, outputs), (takes(graph), returns(graph)));
     rule(op, number, expected == found, || {
         let (expected, found) = (signature(&expected), signature(&found));
-        format!("its region must be {expected}, found {found}")
+        format!("its {name} must be {expected}, found {found}")
     })
+}
+
+/// Types of the inputs of a region.
+pub fn takes(region: &Graph) -> Vec<Type> {
+    let inputs = region.inputs.iter();
+    inputs.map(|i| region.ty(i.value).clone()).collect()
+}
+
+/// Types of the outputs of a region.
+pub fn returns(region: &Graph) -> Vec<Type> {
+    let outputs = region.outputs.iter();
+    outputs.map(|o| region.ty(o.value).clone()).collect()
 }
 
 fn signature((inputs, outputs): &(Vec<Type>, Vec<Type>)) -> String {

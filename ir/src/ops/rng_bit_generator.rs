@@ -135,7 +135,8 @@ impl RngBitGenerator {
         let state = advance(k, state, first);
         k.each(blocks, LoopKind::Lanes, |k, j| {
             let offset = k.index_value(&j);
-            let offset = k.native(Native::Convert(DType::U32), &[offset]);
+            let offset = k.native(Native::Convert(DType::I32), &[offset]);
+            let offset = k.native(Native::Bitcast(DType::U32), &[offset]);
             let words = block(k, self.algorithm, &state, offset);
             for (w, word) in words.into_iter().enumerate() {
                 k.store(tile, &j.plus((w * CHUNK) as i64), word);

@@ -1,7 +1,14 @@
 //! `while`.
+//!
+//! - (C1) `cond` takes the carries and returns `bool[]`.
+//! - (C2) `body` takes the carries and returns values of the same types.
 
 use super::prelude::*;
+use crate::eval::eval_graph;
 use crate::graph::Graph;
+use crate::types::DType;
+
+const OP: &str = "while";
 
 /// Runs `body(carry..) -> carry..` as long as `cond(carry..) -> bool[]`.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
@@ -14,26 +21,41 @@ pub struct While {
 
 impl Rules for While {
     fn attrs(&self) -> Attrs {
-        todo!()
+        Attrs::new(OP)
+            .with("cond", Attr::Region((*self.cond).clone()))
+            .with("body", Attr::Region((*self.body).clone()))
     }
 
-    fn parse(_attrs: &Attrs) -> Result<Self, TypeError> {
-        todo!()
+    fn parse(attrs: &Attrs) -> Result<Self, TypeError> {
+        Ok(While {
+            cond: Box::new(attrs.region("cond")?),
+            body: Box::new(attrs.region("body")?),
+        })
     }
 
-    fn infer(&self, _x: &[Type]) -> Result<Vec<Type>, TypeError> {
-        todo!()
+    fn infer(&self, x: &[Type]) -> Result<Vec<Type>, TypeError> {
+        let pred = vec![Type::scalar(DType::Bool)];
+        check::region(OP, "C1", "cond", &self.cond, x.to_vec(), pred)?;
+        check::region(OP, "C2", "body", &self.body, x.to_vec(), x.to_vec())?;
+        Ok(x.to_vec())
     }
 
-    fn eval(&self, _x: &[Array]) -> Vec<Array> {
-        todo!()
+    fn eval(&self, x: &[Array]) -> Vec<Array> {
+        let mut carry = x.to_vec();
+        while eval_graph(&self.cond, &carry)[0].get(0).bits != 0 {
+            carry = eval_graph(&self.body, &carry);
+        }
+        carry
     }
 
     fn vjp(&self, _b: &mut Builder, _x: &[Value], _y: &[Value], _dy: &[Option<Value>]) -> Vjp {
-        todo!()
+        Err(GradError::NotDifferentiable {
+            op: OP,
+            reason: "how often its body runs is not known, so its values cannot be kept",
+        })
     }
 
     fn lower(&self, _x: &[Type]) -> Lowering<'_> {
-        todo!()
+        Lowering::Control
     }
 }
