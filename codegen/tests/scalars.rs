@@ -2,24 +2,11 @@
 
 mod common;
 
-use common::{Buffer, edges, run, same};
+use common::{Buffer, edges, ops, run, same};
 use craneflow_codegen::Target;
 use craneflow_ir::loops::build::KernelBuilder;
 use craneflow_ir::loops::{Access, Inst, Kernel, Stmt, Val, ValDef};
 use craneflow_ir::{DType, Emit, Native, Scalar};
-
-fn ops() -> Vec<Native> {
-    use Native::*;
-    let mut ops = vec![
-        Add, Sub, Mul, Div, Rem, Neg, Abs, Min, Max, Sqrt, Fma, Floor, Ceil, Trunc, Nearest, And,
-        Or, Xor, Not, Shl, ShrLogical, ShrArith, Popcnt, Clz, Select,
-    ];
-    ops.extend(craneflow_ir::Cmp::ALL.map(|(c, _)| Cmp(c)));
-    for ty in DType::ALL {
-        ops.extend([Bitcast(ty), Convert(ty)]);
-    }
-    ops
-}
 
 /// A kernel that applies `op` to elements of its parameters. Constants are given as such.
 fn kernel(op: Native, types: &[DType], n: usize, last: Option<Scalar>) -> Kernel {

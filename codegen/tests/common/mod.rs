@@ -3,7 +3,7 @@
 
 use craneflow_codegen::{MemRef, Options, Target, compile};
 use craneflow_ir::loops::Kernel;
-use craneflow_ir::{DType, Scalar};
+use craneflow_ir::{DType, Native, Scalar};
 
 /// Memory aligned to 64 bytes.
 pub struct Buffer(Vec<[u64; 8]>, usize);
@@ -184,4 +184,18 @@ pub fn edges(ty: DType) -> Vec<Scalar> {
             bits(&v)
         }
     }
+}
+
+/// Every native operation with every target type.
+pub fn ops() -> Vec<Native> {
+    use Native::*;
+    let mut ops = vec![
+        Add, Sub, Mul, Div, Rem, Neg, Abs, Min, Max, Sqrt, Fma, Floor, Ceil, Trunc, Nearest, And,
+        Or, Xor, Not, Shl, ShrLogical, ShrArith, Popcnt, Clz, Select,
+    ];
+    ops.extend(craneflow_ir::Cmp::ALL.map(|(c, _)| Cmp(c)));
+    for ty in DType::ALL {
+        ops.extend([Bitcast(ty), Convert(ty)]);
+    }
+    ops
 }
