@@ -110,6 +110,12 @@ impl KernelBuilder {
         }
     }
 
+    /// `v + c` for an `i64`.
+    pub fn plus(&mut self, v: Val, c: i64) -> Val {
+        let c = self.constant(Scalar::int(DType::I64, c));
+        self.native(Native::Add, &[v, c])
+    }
+
     /// `a == b` for two values of the same type.
     pub fn equal(&mut self, a: Val, b: Val) -> Val {
         self.native(Native::Cmp(Cmp::Eq), &[a, b])

@@ -124,12 +124,19 @@ impl KernelBuilder {
         self.here(Inst::Get(var), dtype, vector)
     }
 
-    /// The element at a linear index. Loads of read-only parameters are shared and hoisted.
+    /// The element at a linear index. Loads of read-only parameters are shared and hoisted; a
+    /// write-only one becomes read-write.
     pub fn load(&mut self, mem: Mem, at: &Index) -> Val {
         let at = self.affine(at);
         let dtype = self.kernel.mem_dtype(mem);
         let pinned = match mem {
-            Mem::Param(p) => self.kernel.params[p as usize].access != Access::Read,
+            Mem::Param(p) => match &mut self.kernel.params[p as usize].access {
+                Access::Read => false,
+                access => {
+                    *access = Access::ReadWrite;
+                    true
+                }
+            },
             Mem::Scratch(_) => true,
         };
         let inst = Inst::Load(mem, at);

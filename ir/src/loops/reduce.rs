@@ -10,6 +10,9 @@ use crate::types::DType;
 /// Windows of at most this many positions are written out instead of looped over.
 const UNROLLED: usize = 32;
 
+/// New state from a position within the window and the old state.
+pub type WindowStep<'a> = &'a mut dyn FnMut(&mut KernelBuilder, &[Index], Vec<Val>) -> Vec<Val>;
+
 impl KernelBuilder {
     /// The fold by a named reducer of the elements that `fetch` yields at the multi-indices of
     /// `extents`, of type `dtype` like the result. `minor` tells that the last of them is the minor
@@ -86,12 +89,7 @@ impl KernelBuilder {
 
     /// Walks the positions of a window in row-major order with a state of values that `step`
     /// replaces. Small windows become straight-line code, so the loops around can be vectors.
-    pub fn over_window(
-        &mut self,
-        sizes: &[usize],
-        state: Vec<Val>,
-        step: &mut dyn FnMut(&mut Self, &[Index], Vec<Val>) -> Vec<Val>,
-    ) -> Vec<Val> {
+    pub fn over_window(&mut self, sizes: &[usize], state: Vec<Val>, step: WindowStep) -> Vec<Val> {
         if sizes.iter().product::<usize>() <= UNROLLED {
             return crate::ops::walk::indices(sizes).fold(state, |state, at| {
                 let at: Vec<Index> = at.into_iter().map(Index::from).collect();

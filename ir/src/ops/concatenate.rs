@@ -102,9 +102,7 @@ impl Concatenate {
         let shape = &out.ty.shape;
         let minor = shape.rank() - 1;
         let outer = (0..minor).find(|&a| a != self.axis && shape[a] > 1);
-        if let Some(outer) = outer {
-            k.set_grid(shape[outer]);
-        }
+        k.set_grid(outer.map_or(1, |outer| shape[outer]));
         let mut start = 0;
         for x in x {
             let mut extents = x.ty.shape.0.clone();

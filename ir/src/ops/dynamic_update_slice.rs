@@ -74,6 +74,7 @@ fn store(k: &mut KernelBuilder, x: &[Operand], out: &[Out]) {
     let outer = shape.iter().position(|&d| d > 1).unwrap_or(0);
     let inner = (outer + 1).min(shape.rank());
     let gridded = shape.rank() > inner;
+    k.set_grid(1);
     let mut prefix = vec![Index::default(); if gridded { inner } else { 0 }];
     if gridded {
         k.set_grid(shape[outer]);

@@ -96,11 +96,12 @@ macro_rules! ops {
 }
 
 pub mod check;
-pub mod mac;
 pub mod common;
+pub mod mac;
 pub mod prelude;
 pub mod reducer;
 pub mod walk;
+pub mod window;
 
 ops! {
     input::Input("input"),

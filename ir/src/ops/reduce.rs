@@ -238,7 +238,10 @@ pub(super) fn store_each(
             k.set_grid(outer);
             (vec![k.grid()], rest)
         }
-        None => (vec![], &[][..]),
+        None => {
+            k.set_grid(1);
+            (vec![], &[][..])
+        }
     };
     k.nest(rest, LoopKind::Lanes, &mut |k, inner| {
         let at = [&prefix, inner].concat();
