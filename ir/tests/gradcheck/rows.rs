@@ -1,0 +1,262 @@
+//! The ops and the points at which their gradients are checked: away from kinks and ties.
+
+use super::common::array;
+use super::{Numbers, Row, row};
+use craneflow_ir::ops::common::{ConvDims, Reducer, Window};
+use craneflow_ir::ops::*;
+use craneflow_ir::{Array, Builder, Cmp, DType, Graph, Pointwise, Type};
+
+fn floats(shape: &[usize]) -> Array {
+    let seed = shape.iter().fold(3, |s, &d| s * 31 + d as u64);
+    Numbers(seed).array(&Type::new(DType::F64, shape))
+}
+
+pub fn pointwise() -> Vec<Row> {
+    use Pointwise::*;
+    let anywhere = [-1.7, -0.6, 0.3, 2.2];
+    let positive = [0.3, 0.9, 1.7, 4.2];
+    let above_minus_one = [-0.6, -0.2, 0.3, 2.2];
+    let other = [0.4, -1.3, 1.9, 0.7];
+    let list = |x: &[[f64; 4]]| -> Vec<Array> { x.iter().map(|x| array("f64[4]", x)).collect() };
+    let mut rows = vec![];
+    for op in Pointwise::all() {
+        if op.infer_dtype(&vec![DType::F64; op.arity()]) != Some(DType::F64) {
+            continue;
+        }
+        let x = match op {
+            Convert(_) => list(&[anywhere]),
+            Sqrt | Rsqrt | Log | Cbrt => list(&[positive]),
+            Log1p => list(&[above_minus_one]),
+            Power => list(&[positive, other]),
+            Remainder => list(&[[5.3, -4.1, 1.2, -7.7], [1.7, 1.3, -0.5, 2.1]]),
+            Clamp => list(&[[-1.0; 4], anywhere, [1.0; 4]]),
+            Fma => list(&[anywhere, other, positive]),
+            _ => list(&[anywhere, other])[..op.arity()].to_vec(),
+        };
+        rows.push(row(op, &x));
+    }
+    let which = array("bool[4]", &[1., 0., 0., 1.]);
+    rows.push(row(
+        Select,
+        &[which, array("f64[4]", &anywhere), array("f64[4]", &other)],
+    ));
+    rows
+}
+
+pub fn structural() -> Vec<Row> {
+    let mut rows = movement();
+    rows.extend(reductions());
+    rows.extend(contractions());
+    rows.extend(regions());
+    rows
+}
+
+fn movement() -> Vec<Row> {
+    let x = floats(&[3, 4]);
+    let index = |i: f64| array("i32[]", &[i]);
+    vec![
+        row(
+            BroadcastInDim {
+                shape: [2, 4, 3, 5].into(),
+                axes: vec![2, 1],
+            },
+            std::slice::from_ref(&x),
+        ),
+        row(
+            BroadcastInDim {
+                shape: [3, 4].into(),
+                axes: vec![0, 1],
+            },
+            &[floats(&[3, 1])],
+        ),
+        row(
+            Reshape {
+                shape: [2, 6].into(),
+            },
+            std::slice::from_ref(&x),
+        ),
+        row(
+            Transpose {
+                permutation: vec![2, 0, 1],
+            },
+            &[floats(&[2, 3, 4])],
+        ),
+        row(
+            Slice {
+                start: vec![1, 0],
+                limit: vec![3, 4],
+                stride: vec![1, 3],
+            },
+            std::slice::from_ref(&x),
+        ),
+        row(
+            DynamicSlice { sizes: vec![2, 2] },
+            &[x.clone(), index(1.0), index(9.0)],
+        ),
+        row(
+            DynamicUpdateSlice,
+            &[x.clone(), floats(&[2, 2]), index(-3.0), index(1.0)],
+        ),
+        row(
+            Pad {
+                low: vec![2, -1],
+                high: vec![-1, 1],
+                interior: vec![1, 2],
+            },
+            &[x.clone(), floats(&[])],
+        ),
+        row(
+            Concatenate { axis: 1 },
+            &[x.clone(), floats(&[3, 2]), floats(&[3, 1])],
+        ),
+        row(Reverse { axes: vec![1] }, std::slice::from_ref(&x)),
+        row(
+            CustomCall {
+                target: "identity".to_string(),
+                config: String::new(),
+                results: vec![x.ty.clone()],
+            },
+            std::slice::from_ref(&x),
+        ),
+    ]
+}
+
+fn reductions() -> Vec<Row> {
+    let kinds = [Reducer::Sum, Reducer::Product, Reducer::Max, Reducer::Min];
+    let over = |kind: &Reducer, axes: &[usize], shape: &[usize]| {
+        let op = Reduce {
+            kind: kind.clone(),
+            axes: axes.to_vec(),
+        };
+        row(op, &[floats(shape)])
+    };
+    let mut rows = vec![];
+    for kind in &kinds {
+        rows.push(over(kind, &[1], &[3, 4]));
+        rows.push(over(kind, &[0, 2], &[2, 3, 2]));
+        rows.push(over(kind, &[0], &[18]));
+    }
+    rows
+}
+
+fn contractions() -> Vec<Row> {
+    let dot = |lb: &[usize], rb: &[usize], lc: &[usize], rc: &[usize], l: &[usize], r: &[usize]| {
+        let op = DotGeneral {
+            lhs_batch: lb.to_vec(),
+            rhs_batch: rb.to_vec(),
+            lhs_contract: lc.to_vec(),
+            rhs_contract: rc.to_vec(),
+        };
+        row(op, &[floats(l), floats(r)])
+    };
+    vec![
+        dot(&[], &[], &[1], &[0], &[3, 4], &[4, 2]),
+        dot(&[], &[], &[0], &[1], &[4, 3], &[2, 4]),
+        dot(&[0], &[0], &[2], &[1], &[2, 3, 4], &[2, 4, 3]),
+        dot(
+            &[2, 0],
+            &[1, 3],
+            &[3, 1],
+            &[0, 2],
+            &[2, 3, 3, 2],
+            &[2, 3, 3, 2],
+        ),
+        dot(&[3], &[3], &[2, 0], &[0, 2], &[3, 2, 4, 2], &[4, 5, 3, 2]),
+        dot(&[], &[], &[], &[], &[2], &[3]),
+        dot(&[0], &[0], &[], &[], &[3, 2], &[3]),
+        dot(&[], &[], &[0], &[0], &[3], &[3]),
+    ]
+}
+
+fn regions() -> Vec<Row> {
+    let branch = |f: fn(&mut Builder, craneflow_ir::Value) -> craneflow_ir::Value| -> Graph {
+        let mut b = Builder::new("branch");
+        let x = b.input("x", Type::new(DType::F64, [3]));
+        let i = b.input("i", Type::scalar(DType::I32));
+        let other = b.input("other", Type::new(DType::F64, [2]));
+        let y = f(&mut b, x);
+        b.output("y", y);
+        b.output("i", i);
+        b.output("other", other);
+        b.finish()
+    };
+    let case = Case {
+        branches: vec![
+            branch(|b, x| {
+                let square = b.mul(x, x);
+                b.mul(square, x)
+            }),
+            branch(|b, x| b.mul(x, x)),
+            branch(|b, x| b.like(x, 1.5)),
+        ],
+    };
+    let mut rows = vec![];
+    for index in [0.0, 1.0, 2.0, 7.0] {
+        let x = [
+            array("i32[]", &[index]),
+            floats(&[3]),
+            array("i32[]", &[4.0]),
+            floats(&[2]),
+        ];
+        rows.push(row(case.clone(), &x));
+    }
+    let one = Sort::by_first(1, Cmp::Gt, &[DType::F64]);
+    rows.push(row(one, &[floats(&[2, 5])]));
+    let three = Sort::by_first(0, Cmp::Lt, &[DType::F64, DType::I32, DType::F64]);
+    let numbers: Vec<f64> = (0..12).map(f64::from).collect();
+    let x = [
+        floats(&[4, 3]),
+        array("i32[4,3]", &numbers),
+        floats(&[4, 3]),
+    ];
+    rows.push(row(three, &x));
+    // Ties: the second operand is carried in the order of the first occurrence.
+    let two = Sort::by_first(0, Cmp::Lt, &[DType::I32, DType::F64]);
+    let keys = array("i32[6]", &[2., 1., 2., 1., 1., 0.]);
+    rows.push(row(two, &[keys, floats(&[6])]));
+    rows
+}
+
+/// Strides, paddings, dilations, reversals, groups and layouts in many combinations.
+pub fn convolutions() -> Vec<Row> {
+    let mut numbers = Numbers(5);
+    let mut pick = |low: usize, high: usize| {
+        let unit = (numbers.next() + 1.0) / 2.0;
+        low + (unit * (high - low + 1) as f64) as usize
+    };
+    let layouts = ["b01f_01io_b01f", "f1b0_i01o_0fb1", "bf01_oi01_bf01"];
+    let mut rows = vec![];
+    for case in 0..72 {
+        let groups = [(1, 1), (2, 1), (3, 1), (1, 2), (1, 3)][case % 5];
+        let dims = ConvDims::from_text(layouts[case % 3]).expect("a layout");
+        let mut window = Window {
+            size: vec![],
+            ..Window::new(&[1, 1])
+        };
+        for i in 0..2 {
+            window.stride[i] = pick(1, 3);
+            window.base_dilation[i] = pick(1, 3);
+            window.window_dilation[i] = pick(1, 3);
+            window.padding[i] = (pick(0, 4) as i64 - 2, pick(0, 4) as i64 - 2);
+        }
+        let (mut x, mut k) = (vec![0; 4], vec![0; 4]);
+        let per_group = pick(1, 2);
+        x[dims.input_batch] = groups.1 * pick(1, 2);
+        x[dims.input_feature] = groups.0 * per_group;
+        k[dims.kernel_input] = per_group;
+        k[dims.kernel_output] = groups.0 * groups.1 * pick(1, 2);
+        for i in 0..2 {
+            x[dims.input_spatial[i]] = pick(2, 5);
+            k[dims.kernel_spatial[i]] = pick(1, 3);
+        }
+        let op = Convolution {
+            window,
+            reversal: vec![pick(0, 3) == 0, pick(0, 3) == 0],
+            dims,
+            feature_groups: groups.0,
+            batch_groups: groups.1,
+        };
+        rows.push(row(op, &[floats(&x), floats(&k)]));
+    }
+    rows
+}
