@@ -45,6 +45,8 @@ pub fn pointwise() -> Vec<Row> {
 
 pub fn structural() -> Vec<Row> {
     let mut rows = movement();
+    rows.extend(indexed());
+    rows.extend(windows());
     rows.extend(reductions());
     rows.extend(contractions());
     rows.extend(regions());
@@ -118,6 +120,90 @@ fn movement() -> Vec<Row> {
             },
             std::slice::from_ref(&x),
         ),
+    ]
+}
+
+fn indexed() -> Vec<Row> {
+    let (x, rows) = (floats(&[5, 3]), array("i32[4]", &[4., 0., 4., 9.]));
+    let lookup = Gather {
+        offset_dims: vec![1],
+        collapsed_slice_dims: vec![0],
+        operand_batching_dims: vec![],
+        start_indices_batching_dims: vec![],
+        start_index_map: vec![0],
+        index_vector_dim: 1,
+        slice_sizes: vec![1, 3],
+    };
+    let batched = Gather {
+        offset_dims: vec![2],
+        collapsed_slice_dims: vec![1],
+        operand_batching_dims: vec![0],
+        start_indices_batching_dims: vec![0],
+        start_index_map: vec![1],
+        index_vector_dim: 2,
+        slice_sizes: vec![1, 1, 3],
+    };
+    let windows = Gather {
+        offset_dims: vec![0, 2],
+        collapsed_slice_dims: vec![],
+        operand_batching_dims: vec![],
+        start_indices_batching_dims: vec![],
+        start_index_map: vec![1, 0],
+        index_vector_dim: 1,
+        slice_sizes: vec![2, 2],
+    };
+    let places = array("i32[2,3,1]", &[0., 1., 1., 3., -2., 2.]);
+    let corners = array("i64[3,2]", &[0., 1., 1., 2., 1., -1.]);
+    let mut list = vec![
+        row(lookup.clone(), &[x.clone(), rows.clone()]),
+        row(batched.clone(), &[floats(&[2, 4, 3]), places.clone()]),
+        row(windows.clone(), &[x.clone(), corners.clone()]),
+    ];
+    for update in [Some(Reducer::Sum), None] {
+        let scatter = |g: &Gather, x: &Array, indices: &Array, updates: &[usize]| {
+            let op = Scatter {
+                update: update.clone(),
+                update_window_dims: g.offset_dims.clone(),
+                inserted_window_dims: g.collapsed_slice_dims.clone(),
+                input_batching_dims: g.operand_batching_dims.clone(),
+                scatter_indices_batching_dims: g.start_indices_batching_dims.clone(),
+                scatter_dims_to_operand_dims: g.start_index_map.clone(),
+                index_vector_dim: g.index_vector_dim,
+            };
+            row(op, &[x.clone(), indices.clone(), floats(updates)])
+        };
+        list.push(scatter(&lookup, &x, &rows, &[4, 3]));
+        list.push(scatter(&batched, &floats(&[2, 4, 3]), &places, &[2, 3, 3]));
+        list.push(scatter(&windows, &x, &corners, &[2, 3, 2]));
+    }
+    list
+}
+
+fn windows() -> Vec<Row> {
+    let window = |size: &[usize], stride: &[usize], padding: &[(i64, i64)]| Window {
+        stride: stride.to_vec(),
+        padding: padding.to_vec(),
+        ..Window::new(size)
+    };
+    let over = |kind, window| row(ReduceWindow { kind, window }, &[floats(&[5, 6])]);
+    let overlapping = window(&[3, 2], &[2, 1], &[(1, 2), (0, 1)]);
+    let cropped = window(&[2, 2], &[2, 3], &[(-1, 0), (0, -1)]);
+    let dilated = Window {
+        base_dilation: vec![2, 1],
+        window_dilation: vec![1, 3],
+        ..overlapping.clone()
+    };
+    let select = SelectAndScatter {
+        select: Cmp::Ge,
+        window: cropped.clone(),
+    };
+    vec![
+        over(Reducer::Sum, overlapping.clone()),
+        over(Reducer::Sum, cropped.clone()),
+        over(Reducer::Sum, dilated),
+        over(Reducer::Max, overlapping),
+        over(Reducer::Min, cropped),
+        row(select, &[floats(&[5, 6]), floats(&[2, 2])]),
     ]
 }
 
