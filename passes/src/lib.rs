@@ -10,9 +10,10 @@ pub mod lower;
 pub mod plan;
 pub mod simplify;
 pub mod split;
+pub mod windows;
 
-use craneflow_ir::Graph;
 use craneflow_ir::loops::Program;
+use craneflow_ir::{DType, Graph};
 use std::time::{Duration, Instant};
 
 /// What passes work on.
@@ -29,10 +30,28 @@ pub enum Unit {
 }
 
 /// What the passes may vary. None of it changes a result.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Options {
     /// Leave kernels as the lowering wrote them: scalar loops, plain contractions.
     pub plain: bool,
+    /// Width of vectors in bits: 128, or 0 for scalar code.
+    pub vector_bits: usize,
+}
+
+impl Default for Options {
+    fn default() -> Options {
+        Options {
+            plain: false,
+            vector_bits: 128,
+        }
+    }
+}
+
+impl Options {
+    /// Lanes of a vector of `dtype`; 1 without vectors.
+    pub fn lanes(&self, dtype: DType) -> usize {
+        (self.vector_bits / dtype.bits()).max(1)
+    }
 }
 
 /// One entry of the pipeline.
@@ -64,6 +83,14 @@ pub const PASSES: &[Pass] = &[
         },
     },
     Pass {
+        name: "windows",
+        about: "pad the inputs of convolutions, so that no window leaves them",
+        run: |unit, _| match unit {
+            Unit::Graph(g) => Unit::Graph(windows::windows(&g)),
+            other => other,
+        },
+    },
+    Pass {
         name: "fuse",
         about: "choose groups of nodes that become one kernel each",
         run: |unit, _| match unit {
@@ -77,8 +104,8 @@ pub const PASSES: &[Pass] = &[
     Pass {
         name: "lower",
         about: "turn each group into loops over buffers",
-        run: |unit, _| match unit {
-            Unit::Fused(g, groups) => Unit::Program(lower::lower(&g, &groups)),
+        run: |unit, o| match unit {
+            Unit::Fused(g, groups) => Unit::Program(lower::lower(&g, &groups, o)),
             other => other,
         },
     },

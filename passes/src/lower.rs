@@ -4,6 +4,7 @@
 mod columns;
 pub mod contract;
 
+use crate::Options;
 use crate::fuse::{Group, GroupKind, Groups, fuse};
 use craneflow_ir::graph::{Graph, NodeId, Value};
 use craneflow_ir::loops::build::{KernelBuilder, Operand, Out};
@@ -17,13 +18,14 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 
 /// Lowers a whole graph.
-pub fn lower(g: &Graph, groups: &Groups) -> Program {
+pub fn lower(g: &Graph, groups: &Groups, options: &Options) -> Program {
     let mut out = Output {
         program: Program {
             name: g.name.clone(),
             ..Program::default()
         },
         known: HashMap::new(),
+        options: options.clone(),
     };
     let inputs: Vec<Buf> = (g.inputs.iter().enumerate())
         .map(|(i, input)| out.buffer(&input.name, g.ty(input.value).clone(), BufferKind::Input(i)))
@@ -48,6 +50,7 @@ pub fn lower(g: &Graph, groups: &Groups) -> Program {
 pub struct Output {
     program: Program,
     known: HashMap<Kernel, KernelId>,
+    options: Options,
 }
 
 impl Output {

@@ -23,7 +23,13 @@ fn check(graph: Graph) {
         .enumerate()
         .map(|(i, input)| sample(graph.ty(input.value), i))
         .collect();
-    for options in [Options::default(), Options { plain: true }] {
+    for options in [
+        Options::default(),
+        Options {
+            plain: true,
+            vector_bits: 0,
+        },
+    ] {
         let mut last = graph.clone();
         let (program, _) = compile(graph.clone(), &options, &mut |pass, unit, _| {
             if let craneflow_passes::Unit::Graph(g) = unit {

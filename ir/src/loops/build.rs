@@ -129,7 +129,18 @@ impl KernelBuilder {
     pub fn load(&mut self, mem: Mem, at: &Index) -> Val {
         let at = self.affine(at);
         let dtype = self.kernel.mem_dtype(mem);
-        let pinned = match mem {
+        let inst = Inst::Load(mem, at);
+        if self.pinned(mem) {
+            self.here(inst, dtype, false)
+        } else {
+            self.pure(inst, dtype, false)
+        }
+    }
+
+    /// Whether what memory holds may change while the kernel runs; a load makes a written parameter
+    /// one that is read too.
+    fn pinned(&mut self, mem: Mem) -> bool {
+        match mem {
             Mem::Param(p) => match &mut self.kernel.params[p as usize].access {
                 Access::Read => false,
                 access => {
@@ -138,13 +149,36 @@ impl KernelBuilder {
                 }
             },
             Mem::Scratch(_) => true,
-        };
-        let inst = Inst::Load(mem, at);
-        if pinned {
-            self.here(inst, dtype, false)
-        } else {
-            self.pure(inst, dtype, false)
         }
+    }
+
+    /// Makes vectors of `lanes` lanes of `lane_bits` bits available; once, before any is used.
+    pub fn set_lanes(&mut self, lanes: usize, lane_bits: usize) {
+        (self.kernel.lanes, self.kernel.lane_bits) = (lanes, lane_bits);
+    }
+
+    /// `lanes` consecutive elements from a linear index on; one element in a kernel without vectors.
+    pub fn load_vector(&mut self, mem: Mem, at: &Index) -> Val {
+        if self.kernel.lanes == 1 {
+            return self.load(mem, at);
+        }
+        let at = self.affine(at);
+        let dtype = self.kernel.mem_dtype(mem);
+        let inst = Inst::Load(mem, at);
+        if self.pinned(mem) {
+            self.here(inst, dtype, true)
+        } else {
+            self.pure(inst, dtype, true)
+        }
+    }
+
+    /// A vector with every lane `v`; `v` itself in a kernel without vectors.
+    pub fn splat(&mut self, v: Val) -> Val {
+        if self.kernel.lanes == 1 {
+            return v;
+        }
+        let dtype = self.kernel.val(v).dtype;
+        self.pure(Inst::Splat(v), dtype, true)
     }
 
     /// Stores an element at a linear index.

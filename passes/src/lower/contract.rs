@@ -1,16 +1,199 @@
-//! `dot_general` and `convolution` with their epilogues.
+//! `dot_general` and `convolution` with their epilogues, by register tiles.
+//!
+//! Both are one form: `C[b, m, n] = sum over k of A[b, m, k] * B[b, n, k]`, each of b, m, n, k a flat index
+//! over some axes, with affine addresses. A kernel's grid item computes a block of rows times a block of
+//! columns; a scratch tile holds the block's accumulators while k goes by in blocks, so that a panel of B
+//! stays in L1; a register tile of `ROWS` rows by two vectors is loaded from it and stored to it around the
+//! innermost loop. Every accumulator sees its products in the order of k, whatever the blocking.
 
-use super::{GraphLowering, Output};
+mod tile;
+mod view;
+
+use super::{Elements, GraphLowering, Output};
 use crate::fuse::Group;
+use craneflow_ir::DType;
 use craneflow_ir::graph::NodeId;
+use craneflow_ir::loops::build::KernelBuilder;
+use craneflow_ir::loops::index::Index;
+use craneflow_ir::loops::{Access, Buf, LoopKind, Mem};
+use craneflow_ir::ops::Op;
+use craneflow_ir::{Emit, Native, Scalar, Type};
+use tile::Blocking;
+use view::View;
 
-/// Lowers the group of a contraction in its plain form: a loop over the contracted index per element.
+/// Products below this many multiply-adds stay plain loops.
+const TINY: usize = 256;
+
+/// Lowers the group of a contraction.
 pub(super) fn lower(
     l: &mut GraphLowering,
     group: &Group,
-    _id: NodeId,
+    id: NodeId,
     from: &str,
     out: &mut Output,
 ) {
-    l.plain(group, from, out);
+    let node = l.g.node(id);
+    let types = l.g.types(&node.operands);
+    let result = l.g.ty(node.results[0]).clone();
+    let view = match &node.op {
+        Op::DotGeneral(d) => View::of_dot(d, &types, &result),
+        Op::Convolution(c) => View::of_convolution(c, &types, &result),
+        other => unreachable!("{} is no contraction", other.name()),
+    };
+    let float = matches!(result.dtype, DType::F32 | DType::F64);
+    let view = view.filter(|v| float && v.work() >= TINY && !out.options.plain);
+    let Some(mut view) = view else {
+        return l.plain(group, from, out);
+    };
+    let operands = [l.stored(node.operands[0]), l.stored(node.operands[1])];
+    let mut bufs = if view.prefers_swap() {
+        view.swap();
+        [operands[1], operands[0]]
+    } else {
+        operands
+    };
+    let blocking = Blocking::choose(&view, out.options.lanes(result.dtype));
+    if view.needs_pack(&blocking) {
+        bufs[1] = pack(l, &view, &blocking, bufs[1], from, out);
+        view.packed(&blocking);
+    }
+    let (kernel, args) = kernel(l, group, id, &view, &blocking, bufs);
+    let mut args = args;
+    args.extend(group.roots.iter().map(|&v| l.root(v, out)));
+    out.launch(&mut l.steps, kernel, args, from);
+}
+
+/// A launch that lays B out in panels: `[b][n / width][k][width]`, zeros beyond n.
+fn pack(
+    l: &mut GraphLowering,
+    view: &View,
+    blocking: &Blocking,
+    from: Buf,
+    layer: &str,
+    out: &mut Output,
+) -> Buf {
+    let (dtype, width) = (view.dtype, blocking.width);
+    let (batches, k_count) = (view.batch.count(), view.k.count());
+    let panels = view.n.count().div_ceil(width);
+    let ty = Type::new(dtype, [batches, panels, k_count, width]);
+    let to = out.temp(
+        &format!("{}.packed", out.program.buffer(from).name.clone()),
+        ty.clone(),
+    );
+    let mut k = KernelBuilder::new("pack", batches * panels);
+    let source = k.param(dtype, out.program.buffer(from).ty.count(), Access::Read);
+    let packed = k.param(dtype, ty.count(), Access::Write);
+    let grid = k.grid();
+    let (batch, panel) = (grid.div(panels as i64), grid.rem(panels as i64));
+    let whole = view.n.count().is_multiple_of(width);
+    let zero = k.constant(Scalar { ty: dtype, bits: 0 });
+    k.each(k_count, LoopKind::Serial, |k, row| {
+        k.each(width, LoopKind::Lanes, |k, j| {
+            let n = panel.mul(width as i64).add(&j);
+            let to = Index::linear(
+                &[grid.clone(), row.clone(), j],
+                &[batches * panels, k_count, width],
+            );
+            let element = |k: &mut KernelBuilder| {
+                let at = view.b_at(&batch, &n, &row);
+                k.load(source, &at)
+            };
+            let value = if whole {
+                element(k)
+            } else {
+                let inside = k.within(&n, 0, view.n.count() as i64);
+                k.choose(inside, element, |_| zero)
+            };
+            k.store(packed, &to, value);
+        });
+    });
+    out.launch(&mut l.steps, k.finish(), vec![from, to], layer);
+    to
+}
+
+/// The kernel, and the buffers of its parameters but the roots'.
+fn kernel(
+    l: &GraphLowering,
+    group: &Group,
+    id: NodeId,
+    view: &View,
+    blocking: &Blocking,
+    bufs: [Buf; 2],
+) -> (craneflow_ir::loops::Kernel, Vec<Buf>) {
+    let g = l.g;
+    let elements = l.elements();
+    let product = g.node(id).results[0];
+    let mut k = KernelBuilder::new(&l.name(group), blocking.grid(view));
+    k.set_lanes(blocking.lanes, view.dtype.bits());
+    let operands = bufs.map(|buf| elements.param_of(&mut k, buf, view));
+    elements.declare_epilogue(&mut k, group, product);
+    let outs: Vec<Mem> = group
+        .roots
+        .iter()
+        .map(|&v| k.param(g.ty(v).dtype, g.ty(v).count(), Access::Write))
+        .collect();
+    let acc = k.scratch(view.dtype, blocking.block_rows() * blocking.block_columns());
+    let item = blocking.item(&k.grid(), view);
+    tile::accumulate(&mut k, view, blocking, &item, operands, acc);
+    let (rows, columns) = (blocking.block_rows(), blocking.block_columns());
+    let valid_columns = columns.min(view.n.count());
+    let m_count = view.m.count();
+    k.each(rows, LoopKind::Serial, |k, r| {
+        let m = item.row.add(&r);
+        let store = |k: &mut KernelBuilder, m: &Index| {
+            k.each(valid_columns, LoopKind::Lanes, |k, j| {
+                let at = view.out_at(&item.batch, m, &item.column.add(&j));
+                let sum = k.load(acc, &r.mul(columns as i64).add(&j));
+                k.remember(product.0, &at, sum);
+                elements.store_roots(k, &group.roots, &outs, &at);
+            });
+        };
+        if m_count.is_multiple_of(rows) {
+            store(k, &m);
+        } else {
+            let inside = k.within(&m, 0, m_count as i64);
+            // Where the block has rows beyond m, the index is known to be inside.
+            let value = k.index_value(&m);
+            k.when(inside, |k| {
+                let last = k.constant(Scalar::int(DType::I64, m_count as i64 - 1));
+                let value = k.native(Native::Min, &[value, last]);
+                let m = k.as_index(value, m_count);
+                store(k, &m)
+            });
+        }
+    });
+    (k.finish(), elements.params.into_inner().bufs)
+}
+
+impl Elements<'_, '_> {
+    /// The parameter of an operand of a contraction.
+    fn param_of(&self, k: &mut KernelBuilder, buf: Buf, view: &View) -> Mem {
+        let mut params = self.params.borrow_mut();
+        if let Some(i) = params.bufs.iter().position(|&b| b == buf) {
+            return params.mems[i];
+        }
+        let len = view.len_of(buf, params.bufs.len());
+        let mem = k.param(view.dtype, len, Access::Read);
+        params.bufs.push(buf);
+        params.mems.push(mem);
+        mem
+    }
+
+    /// Declares what the epilogue of a contraction reads.
+    fn declare_epilogue(&self, k: &mut KernelBuilder, group: &Group, product: craneflow_ir::Value) {
+        let g = self.graph();
+        let mut seen = std::collections::BTreeSet::from([product]);
+        let mut stack: Vec<_> = group.roots.iter().rev().copied().collect();
+        while let Some(v) = stack.pop() {
+            if !seen.insert(v) {
+                continue;
+            }
+            match self.lowering.buf[v.0 as usize] {
+                Some(_) => {
+                    self.param(k, v);
+                }
+                None => stack.extend(g.def(v).operands.iter().rev()),
+            }
+        }
+    }
 }

@@ -1,0 +1,254 @@
+//! A contraction as a product of matrices with affine addresses.
+
+use super::tile::Blocking;
+use craneflow_ir::loops::Buf;
+use craneflow_ir::loops::index::Index;
+use craneflow_ir::ops::{Convolution, DotGeneral};
+use craneflow_ir::{DType, Type};
+
+/// One of the flat indices b, m, n, k: its axes, outermost first.
+#[derive(Clone, Debug, Default)]
+pub struct Flat {
+    /// Extent of each axis.
+    pub extents: Vec<usize>,
+    /// Step of each axis in A, in elements (0 where A does not have it).
+    a: Vec<i64>,
+    /// Step of each axis in B.
+    b: Vec<i64>,
+    /// Axis of the result and the step along it, for b, m and n.
+    out: Vec<(usize, usize)>,
+}
+
+impl Flat {
+    /// Number of values of the flat index.
+    pub fn count(&self) -> usize {
+        self.extents.iter().product()
+    }
+
+    fn push(&mut self, extent: usize, a: i64, b: i64, out: (usize, usize)) {
+        self.extents.push(extent);
+        self.a.push(a);
+        self.b.push(b);
+        self.out.push(out);
+    }
+
+    fn address(&self, flat: &Index, steps: &[i64]) -> Index {
+        let parts = flat.unravel(&self.extents);
+        parts
+            .iter()
+            .zip(steps)
+            .fold(Index::default(), |sum, (i, &s)| sum.add(&i.mul(s)))
+    }
+
+    /// The step of the flat index in A or B when it has one: axes nest densely.
+    fn stride(&self, steps: &[i64]) -> Option<i64> {
+        let mut inner = None;
+        let mut size = 1;
+        for (&extent, &step) in self.extents.iter().zip(steps).rev() {
+            if extent == 1 {
+                continue;
+            }
+            match inner {
+                None => inner = Some(step),
+                Some(unit) if step == unit * size => {}
+                Some(_) => return None,
+            }
+            size *= extent as i64;
+        }
+        Some(inner.unwrap_or(0))
+    }
+}
+
+/// `C[b, m, n] = sum over k of A[b, m, k] * B[b, n, k]`.
+#[derive(Clone, Debug)]
+pub struct View {
+    /// Element type of A, B and C.
+    pub dtype: DType,
+    /// Batch index.
+    pub batch: Flat,
+    /// Rows: free axes of A.
+    pub m: Flat,
+    /// Columns: free axes of B.
+    pub n: Flat,
+    /// Contracted axes, in the order of accumulation.
+    pub k: Flat,
+    /// Addresses of element 0 (a reversed kernel starts at its end).
+    base: [i64; 2],
+    /// Elements of the operands' buffers.
+    lens: [usize; 2],
+    rank: usize,
+    /// Panel width when B was packed: `[b][n / width][k][width]`.
+    panel: Option<usize>,
+}
+
+impl View {
+    fn empty(types: &[Type], result: &Type) -> View {
+        View {
+            dtype: result.dtype,
+            batch: Flat::default(),
+            m: Flat::default(),
+            n: Flat::default(),
+            k: Flat::default(),
+            base: [0, 0],
+            lens: [types[0].count(), types[1].count()],
+            rank: result.rank(),
+            panel: None,
+        }
+    }
+
+    /// A `dot_general`.
+    pub fn of_dot(d: &DotGeneral, types: &[Type], result: &Type) -> Option<View> {
+        let mut v = View::empty(types, result);
+        let strides = |t: &Type| {
+            t.shape
+                .strides()
+                .iter()
+                .map(|&s| s as i64)
+                .collect::<Vec<_>>()
+        };
+        let (ls, rs) = (strides(&types[0]), strides(&types[1]));
+        let mut out = 0..;
+        let mut next = || (out.next().expect("endless"), 1);
+        for (&l, &r) in d.lhs_batch.iter().zip(&d.rhs_batch) {
+            v.batch.push(types[0].shape[l], ls[l], rs[r], next());
+        }
+        for l in d.lhs_free(types[0].rank()) {
+            v.m.push(types[0].shape[l], ls[l], 0, next());
+        }
+        for r in d.rhs_free(types[1].rank()) {
+            v.n.push(types[1].shape[r], 0, rs[r], next());
+        }
+        for (&l, &r) in d.lhs_contract.iter().zip(&d.rhs_contract) {
+            v.k.push(types[0].shape[l], ls[l], rs[r], (0, 0));
+        }
+        Some(v)
+    }
+
+    /// A `convolution` whose windows stay inside the input and that has no batch groups.
+    pub fn of_convolution(c: &Convolution, types: &[Type], result: &Type) -> Option<View> {
+        let w = c.window_of(&types[1]);
+        let plain =
+            w.padding.iter().all(|&p| p == (0, 0)) && w.base_dilation.iter().all(|&d| d == 1);
+        if !plain || c.batch_groups != 1 {
+            return None;
+        }
+        let mut v = View::empty(types, result);
+        let d = &c.dims;
+        let (input, kernel) = (&types[0], &types[1]);
+        let (ls, rs) = (input.shape.strides(), kernel.shape.strides());
+        let (l, r) = (|axis: usize| ls[axis] as i64, |axis: usize| rs[axis] as i64);
+        let per_group = kernel.shape[d.kernel_output] / c.feature_groups;
+        let taken = kernel.shape[d.kernel_input];
+        if c.feature_groups > 1 {
+            let (a, b) = (
+                l(d.input_feature) * taken as i64,
+                r(d.kernel_output) * per_group as i64,
+            );
+            v.batch
+                .push(c.feature_groups, a, b, (d.output_feature, per_group));
+        }
+        v.m.push(
+            result.shape[d.output_batch],
+            l(d.input_batch),
+            0,
+            (d.output_batch, 1),
+        );
+        for (i, &axis) in d.input_spatial.iter().enumerate() {
+            let out = d.output_spatial[i];
+            v.m.push(result.shape[out], l(axis) * w.stride[i] as i64, 0, (out, 1));
+            let kernel_axis = d.kernel_spatial[i];
+            let step = r(kernel_axis) * if c.reversal[i] { -1 } else { 1 };
+            if c.reversal[i] {
+                v.base[1] += r(kernel_axis) * (w.size[i] as i64 - 1);
+            }
+            v.k.push(
+                w.size[i],
+                l(axis) * w.window_dilation[i] as i64,
+                step,
+                (0, 0),
+            );
+        }
+        v.n.push(per_group, 0, r(d.kernel_output), (d.output_feature, 1));
+        v.k.push(taken, l(d.input_feature), r(d.kernel_input), (0, 0));
+        Some(v)
+    }
+
+    /// Multiply-adds.
+    pub fn work(&self) -> usize {
+        self.batch.count() * self.m.count() * self.n.count() * self.k.count()
+    }
+
+    /// Whether rows make better vectors than columns: the columns are too few.
+    pub fn prefers_swap(&self) -> bool {
+        let minor = |f: &Flat| f.out.last().is_some_and(|o| o.0 + 1 == self.rank);
+        let (m, n) = (self.m.count(), self.n.count());
+        (n < 4 && m > n) || (minor(&self.m) && !minor(&self.n) && m >= 8)
+    }
+
+    /// Exchanges A and B: products commute exactly.
+    pub fn swap(&mut self) {
+        std::mem::swap(&mut self.m, &mut self.n);
+        self.base.swap(0, 1);
+        self.lens.swap(0, 1);
+        for flat in [&mut self.batch, &mut self.m, &mut self.n, &mut self.k] {
+            std::mem::swap(&mut flat.a, &mut flat.b);
+        }
+    }
+
+    /// Whether B must be laid out anew: its columns are not consecutive, do not fill whole vectors, or lie
+    /// so far apart that the rows of a panel would displace each other in the cache.
+    pub fn needs_pack(&self, blocking: &Blocking) -> bool {
+        let (m, n) = (self.m.count(), self.n.count());
+        let consecutive = self.n.stride(&self.n.b) == Some(1);
+        let scattered = n * self.dtype.size() >= 2048 && self.k.count() >= 64 && m >= 64;
+        !consecutive || !n.is_multiple_of(blocking.width) || scattered
+    }
+
+    /// B is now packed in panels.
+    pub fn packed(&mut self, blocking: &Blocking) {
+        self.panel = Some(blocking.width);
+        let panels = self.n.count().div_ceil(blocking.width);
+        self.lens[1] = self.batch.count() * panels * self.k.count() * blocking.width;
+    }
+
+    /// Address of an element of A.
+    pub fn a_at(&self, batch: &Index, m: &Index, k: &Index) -> Index {
+        let sum = self
+            .batch
+            .address(batch, &self.batch.a)
+            .add(&self.m.address(m, &self.m.a));
+        sum.add(&self.k.address(k, &self.k.a)).plus(self.base[0])
+    }
+
+    /// Address of an element of B.
+    pub fn b_at(&self, batch: &Index, n: &Index, k: &Index) -> Index {
+        if let Some(width) = self.panel {
+            let (width, depth) = (width as i64, self.k.count() as i64);
+            let panels = (self.n.count() as i64).div_euclid(width)
+                + (self.n.count() as i64 % width != 0) as i64;
+            let panel = batch.mul(panels).add(&n.div(width));
+            return panel.mul(depth).add(k).mul(width).add(&n.rem(width));
+        }
+        let sum = self
+            .batch
+            .address(batch, &self.batch.b)
+            .add(&self.n.address(n, &self.n.b));
+        sum.add(&self.k.address(k, &self.k.b)).plus(self.base[1])
+    }
+
+    /// The multi-index of an element of the result.
+    pub fn out_at(&self, batch: &Index, m: &Index, n: &Index) -> Vec<Index> {
+        let mut at = vec![Index::default(); self.rank];
+        for (flat, index) in [(&self.batch, batch), (&self.m, m), (&self.n, n)] {
+            for (part, &(axis, step)) in index.unravel(&flat.extents).iter().zip(&flat.out) {
+                at[axis] = at[axis].add(&part.mul(step as i64));
+            }
+        }
+        at
+    }
+
+    /// Elements of the buffer of operand `i` (0: A, 1: B).
+    pub fn len_of(&self, _buf: Buf, i: usize) -> usize {
+        self.lens[i]
+    }
+}

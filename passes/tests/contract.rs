@@ -1,0 +1,146 @@
+//! Products and convolutions by register tiles: the bits of the reference, for every layout and tail.
+
+use craneflow_ir::loops::eval::eval_program;
+use craneflow_ir::ops::common::{ConvDims, Window};
+use craneflow_ir::ops::{Convolution, DotGeneral, Op};
+use craneflow_ir::{Array, Builder, DType, Type, eval};
+use craneflow_passes::{Options, Unit, compile};
+use proptest::prelude::*;
+
+fn sample(ty: &Type, seed: usize) -> Array {
+    let value = |i: usize| ((i * 7919 + seed * 104729) % 1013) as f64 / 97.0 - 5.0;
+    Array::from_f64(ty.clone(), &(0..ty.count()).map(value).collect::<Vec<_>>())
+}
+
+/// Compares the lowered program of one contraction with a small epilogue to the graph after the graph passes.
+fn check(op: impl Into<Op>, x: [Type; 2]) {
+    let op = op.into();
+    let mut b = Builder::new("contract");
+    let (l, r) = (b.input("l", x[0].clone()), b.input("r", x[1].clone()));
+    let Ok(y) = b.push1(op, &[l, r]) else { return };
+    let half = b.like(y, 0.5);
+    let z = b.mul(y, half);
+    b.output("y", y);
+    b.output("z", z);
+    let graph = b.finish();
+    let inputs = [sample(&x[0], 1), sample(&x[1], 2)];
+    for bits in [0, 128, 256] {
+        let mut last = graph.clone();
+        let options = Options {
+            vector_bits: bits,
+            ..Options::default()
+        };
+        let (program, _) = compile(graph.clone(), &options, &mut |_, unit, _| {
+            if let Unit::Graph(g) = unit {
+                last = g.clone();
+            }
+        });
+        let expect = eval::eval_graph(&last, &inputs);
+        for kernel in &program.kernels {
+            craneflow_ir::loops::verify::verify_kernel(kernel)
+                .unwrap_or_else(|e| panic!("{e}\n{graph:#?}"));
+        }
+        let found =
+            eval_program(&program, &inputs).unwrap_or_else(|e| panic!("{e}\n{:?}", graph.nodes));
+        assert_eq!(
+            found, expect,
+            "{bits} bits: {:?} of {x:?}",
+            graph.nodes[2].op
+        );
+    }
+}
+
+fn dot(batch: usize, lhs: [usize; 2], rhs: [usize; 2], contract: [usize; 2], dtype: DType) {
+    let with = |d: [usize; 2]| {
+        if batch > 0 {
+            vec![batch, d[0], d[1]]
+        } else {
+            d.to_vec()
+        }
+    };
+    let shift = (batch > 0) as usize;
+    let batches = if batch > 0 { vec![0] } else { vec![] };
+    let op = DotGeneral {
+        lhs_batch: batches.clone(),
+        rhs_batch: batches,
+        lhs_contract: vec![contract[0] + shift],
+        rhs_contract: vec![contract[1] + shift],
+    };
+    check(
+        op,
+        [Type::new(dtype, with(lhs)), Type::new(dtype, with(rhs))],
+    );
+}
+
+#[test]
+fn products_of_every_layout() {
+    for (lhs, rhs, contract) in [
+        ([12, 32], [32, 16], [1, 0]),
+        ([12, 32], [16, 32], [1, 1]),
+        ([32, 12], [32, 16], [0, 0]),
+        ([32, 12], [16, 32], [0, 1]),
+        ([64, 40], [40, 10], [1, 0]),
+        ([1, 300], [300, 17], [1, 0]),
+        ([70, 300], [300, 1], [1, 0]),
+        ([5, 2100], [2100, 9], [1, 0]),
+    ] {
+        dot(0, lhs, rhs, contract, DType::F32);
+        dot(3, lhs, rhs, contract, DType::F32);
+        dot(0, lhs, rhs, contract, DType::F64);
+    }
+}
+
+fn conv_dims(order: usize) -> ConvDims {
+    // Plain NHWC, NCHW, and the dims of a weight gradient, where batch and features change places.
+    let (i, k, o) = match order {
+        0 => ([0, 3, 1, 2], [2, 3, 0, 1], [0, 3, 1, 2]),
+        1 => ([0, 1, 2, 3], [1, 0, 2, 3], [0, 1, 2, 3]),
+        _ => ([3, 0, 1, 2], [0, 3, 1, 2], [2, 3, 0, 1]),
+    };
+    ConvDims {
+        input_batch: i[0],
+        input_feature: i[1],
+        input_spatial: i[2..].to_vec(),
+        kernel_input: k[0],
+        kernel_output: k[1],
+        kernel_spatial: k[2..].to_vec(),
+        output_batch: o[0],
+        output_feature: o[1],
+        output_spatial: o[2..].to_vec(),
+    }
+}
+
+fn shaped(axes: &[(usize, usize)]) -> Type {
+    let mut shape = vec![0; axes.len()];
+    axes.iter().for_each(|&(axis, extent)| shape[axis] = extent);
+    Type::new(DType::F32, shape)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
+
+    #[test]
+    fn random_products(m in 1usize..40, n in 1usize..40, k in 1usize..60, layout in 0usize..4, batch in 0usize..3) {
+        let lhs = if layout & 1 == 0 { [m, k] } else { [k, m] };
+        let rhs = if layout & 2 == 0 { [k, n] } else { [n, k] };
+        dot(batch, lhs, rhs, [1 - (layout & 1), layout >> 1], DType::F32);
+    }
+
+    #[test]
+    fn random_convolutions(
+        order in 0usize..3,
+        (batch, size, kernel) in (1usize..3, 4usize..9, 1usize..4),
+        (input, output, groups) in (1usize..4, 1usize..12, 1usize..3),
+        (stride, pad, base, dilation, reverse) in (1usize..3, -1i64..3, 1usize..3, 1usize..3, any::<bool>()),
+    ) {
+        let d = conv_dims(order);
+        let lhs = shaped(&[(d.input_batch, batch), (d.input_feature, input * groups), (d.input_spatial[0], size), (d.input_spatial[1], size + 1)]);
+        let rhs = shaped(&[(d.kernel_input, input), (d.kernel_output, output * groups), (d.kernel_spatial[0], kernel), (d.kernel_spatial[1], 2)]);
+        let mut window = Window::new(&[kernel, 2]);
+        window.stride = vec![stride, 1];
+        window.padding = vec![(pad, 1), (0, pad)];
+        window.base_dilation = vec![base, 1];
+        window.window_dilation = vec![1, dilation];
+        check(Convolution { window, reversal: vec![reverse, false], dims: d, feature_groups: groups, batch_groups: 1 }, [lhs, rhs]);
+    }
+}
