@@ -1,3 +1,13 @@
 //! Layers, losses, optimizers, models and data sets
 pub mod data;
+pub mod engine;
+pub mod error;
+pub mod functional;
+pub mod host;
+pub mod init;
 pub mod rng;
+pub mod tensor;
+pub mod trace;
+
+pub use error::NnError;
+pub use tensor::{Tensor, Tracer};
