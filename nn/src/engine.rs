@@ -82,6 +82,17 @@ impl Engine {
         Ok(())
     }
 
+    /// Gives input `index` the rows of `feed` with these numbers.
+    pub fn set_rows(
+        &mut self,
+        index: usize,
+        feed: &Feed<'_>,
+        rows: &[usize],
+    ) -> Result<(), NnError> {
+        let mut buffer = vec![];
+        self.set(index, &feed.gather(rows, &mut buffer))
+    }
+
     /// The value of input `index`, which must have one: after a run, that of the output that
     /// replaced it.
     pub fn get(&self, index: usize) -> Array {

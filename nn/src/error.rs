@@ -130,7 +130,10 @@ pub enum NnError {
     Foreign { layer: Layer, op: &'static str },
 
     /// An array that does not fit the input it was given for.
-    #[error("input {name}: expected {expected}, found {found}{}", difference(expected, found))]
+    #[error(
+        "input {name}: expected {expected}, found {found}{}",
+        difference(expected, found)
+    )]
     Feed {
         name: String,
         expected: Type,
@@ -155,7 +158,9 @@ pub enum NnError {
     #[error("{what} has no samples")]
     NoSamples { what: &'static str },
     /// A class that the model has no output for.
-    #[error("label {label} of sample {sample} is out of range for the {classes} classes of the model")]
+    #[error(
+        "label {label} of sample {sample} is out of range for the {classes} classes of the model"
+    )]
     Label {
         label: i64,
         sample: usize,

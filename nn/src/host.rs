@@ -155,7 +155,10 @@ mod tests {
         let feed = Feed::from(&x);
         assert!(matches!(feed.bytes, Cow::Borrowed(_)));
         assert_eq!(feed.ty().to_string(), "f32[2,3]");
-        assert_eq!(to_ndarray::<f32>(&feed.array()).unwrap(), x.clone().into_dyn());
+        assert_eq!(
+            to_ndarray::<f32>(&feed.array()).unwrap(),
+            x.clone().into_dyn()
+        );
         let t = x.t();
         let turned = Feed::from(&t);
         assert_eq!(turned.array().to_f64(), [1.0, 4.0, 2.0, 5.0, 3.0, 6.0]);

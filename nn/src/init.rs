@@ -111,8 +111,20 @@ mod tests {
             (Init::GlorotNormal, 2.0 / 500.0),
             (Init::HeUniform, 2.0 / 200.0),
             (Init::HeNormal, 2.0 / 200.0),
-            (Init::Normal { mean: 0.0, stddev: 0.5 }, 0.25),
-            (Init::Uniform { low: -1.0, high: 1.0 }, 1.0 / 3.0),
+            (
+                Init::Normal {
+                    mean: 0.0,
+                    stddev: 0.5,
+                },
+                0.25,
+            ),
+            (
+                Init::Uniform {
+                    low: -1.0,
+                    high: 1.0,
+                },
+                1.0 / 3.0,
+            ),
         ];
         for (init, variance) in expected {
             let (mean, found, _) = moments(init, shape);

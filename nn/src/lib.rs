@@ -8,10 +8,12 @@ pub mod init;
 pub mod layers;
 pub mod loss;
 pub mod metrics;
+pub mod model;
 pub mod optim;
 pub mod rng;
 pub mod tensor;
 pub mod trace;
 
 pub use error::NnError;
+pub use model::{FitOptions, History, Model, Sequential, Verbose};
 pub use tensor::{Tensor, Tracer};

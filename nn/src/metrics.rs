@@ -51,9 +51,7 @@ impl Metric {
     /// The scalar value for a batch; labels are of the type that the loss wants.
     pub fn value(self, loss: Loss, labels: &Tensor, output: &Tensor) -> Tensor {
         match self {
-            Metric::Accuracy => right(loss, labels, output)
-                .convert(DType::F32)
-                .mean(&[]),
+            Metric::Accuracy => right(loss, labels, output).convert(DType::F32).mean(&[]),
             Metric::MeanSquaredError => mean_squared_error(&dense(labels, output), output),
             Metric::MeanAbsoluteError => (output - dense(labels, output)).abs().mean(&[]),
         }
@@ -63,9 +61,7 @@ impl Metric {
 /// Which answers are right.
 fn right(loss: Loss, labels: &Tensor, output: &Tensor) -> Tensor {
     match loss {
-        Loss::SparseCategoricalCrossentropy { .. } => {
-            output.argmax(-1).compare(Cmp::Eq, labels)
-        }
+        Loss::SparseCategoricalCrossentropy { .. } => output.argmax(-1).compare(Cmp::Eq, labels),
         Loss::BinaryCrossentropy { from_logits: true } => yes(labels, output, 0.0),
         Loss::BinaryCrossentropy { from_logits: false } => yes(labels, output, 0.5),
         Loss::MeanSquaredError if output.rank() < 2 || output.dim(-1) == 1 => {

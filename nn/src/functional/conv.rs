@@ -188,7 +188,11 @@ fn window(
     padding: Padding,
     dilation: [usize; 2],
 ) -> Option<Window> {
-    let options = [("a window", size), ("a stride", strides), ("a dilation", dilation)];
+    let options = [
+        ("a window", size),
+        ("a stride", strides),
+        ("a dilation", dilation),
+    ];
     for (what, numbers) in options {
         if numbers.contains(&0) {
             let error = NnError::Argument {

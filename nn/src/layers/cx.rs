@@ -148,7 +148,10 @@ impl Cx {
         if let Some(index) = self.weights.iter().position(|(w, _)| w.name == name) {
             return index;
         }
-        assert!(!self.fixed, "the first trace of a model sees all weights: {name}");
+        assert!(
+            !self.fixed,
+            "the first trace of a model sees all weights: {name}"
+        );
         let weight = Weight {
             name: name.clone(),
             shape: shape.into(),

@@ -12,7 +12,10 @@ pub struct Add {
 
 impl Add {
     /// The layer.
-    #[expect(clippy::new_without_default, reason = "a new layer has an identity of its own")]
+    #[expect(
+        clippy::new_without_default,
+        reason = "a new layer has an identity of its own"
+    )]
     pub fn new() -> Add {
         Add {
             meta: Meta::new("add"),

@@ -15,7 +15,10 @@ pub struct BatchNorm {
 
 impl BatchNorm {
     /// Momentum 0.99, epsilon 0.001.
-    #[expect(clippy::new_without_default, reason = "a new layer has an identity of its own")]
+    #[expect(
+        clippy::new_without_default,
+        reason = "a new layer has an identity of its own"
+    )]
     pub fn new() -> BatchNorm {
         BatchNorm {
             meta: Meta::new("batch_normalization"),
@@ -69,7 +72,10 @@ pub struct LayerNorm {
 
 impl LayerNorm {
     /// Epsilon 0.001.
-    #[expect(clippy::new_without_default, reason = "a new layer has an identity of its own")]
+    #[expect(
+        clippy::new_without_default,
+        reason = "a new layer has an identity of its own"
+    )]
     pub fn new() -> LayerNorm {
         LayerNorm {
             meta: Meta::new("layer_normalization"),

@@ -64,7 +64,10 @@ pub struct GlobalAveragePool2D {
 
 impl GlobalAveragePool2D {
     /// The layer.
-    #[expect(clippy::new_without_default, reason = "a new layer has an identity of its own")]
+    #[expect(
+        clippy::new_without_default,
+        reason = "a new layer has an identity of its own"
+    )]
     pub fn new() -> GlobalAveragePool2D {
         GlobalAveragePool2D {
             meta: Meta::new("global_average_pooling2d"),
@@ -82,7 +85,10 @@ pub struct Flatten {
 
 impl Flatten {
     /// The layer.
-    #[expect(clippy::new_without_default, reason = "a new layer has an identity of its own")]
+    #[expect(
+        clippy::new_without_default,
+        reason = "a new layer has an identity of its own"
+    )]
     pub fn new() -> Flatten {
         Flatten {
             meta: Meta::new("flatten"),

@@ -96,8 +96,16 @@ impl Tensor {
             let error = NnError::DType {
                 layer: self.tracer.current(),
                 op: "select",
-                expected: DTypes::One(if wrong_condition { DType::Bool } else { a.dtype() }),
-                found: if wrong_condition { self.dtype() } else { b.dtype() },
+                expected: DTypes::One(if wrong_condition {
+                    DType::Bool
+                } else {
+                    a.dtype()
+                }),
+                found: if wrong_condition {
+                    self.dtype()
+                } else {
+                    b.dtype()
+                },
             };
             return a.fail(a.ty.clone(), error);
         }
@@ -191,7 +199,6 @@ macro_rules! numbers {
                 of.tracer.full(&Type::new(of.dtype(), of.shape().clone()), f64::from(*self))
             }
         }
-        operators!($t: Add add, Sub sub, Mul mul, Div div);
     )*};
 }
 
@@ -208,6 +215,8 @@ macro_rules! operators {
     )*};
 }
 numbers!(f32 f64 i32);
+// Only `f64` may stand on the left: with one choice, `1.0 - x` needs no type annotation.
+operators!(f64: Add add, Sub sub, Mul mul, Div div);
 
 macro_rules! binary {
     ($($Op:ident $op:ident $Pointwise:ident $name:literal),*) => {$(

@@ -93,8 +93,7 @@ impl Tensor {
             limit: ranges.iter().map(|r| r.limit).collect(),
             stride: ranges.iter().map(|r| r.stride).collect(),
         };
-        let extent =
-            |r: &Range| r.limit.saturating_sub(r.start).div_ceil(r.stride.max(1));
+        let extent = |r: &Range| r.limit.saturating_sub(r.start).div_ceil(r.stride.max(1));
         let guess: Vec<usize> = ranges.iter().map(extent).collect();
         self.tracer
             .push(op.into(), &[self], self.ty.with_shape(guess))
@@ -152,9 +151,7 @@ impl Tensor {
             .map(|p| p.shape().get(axis).copied().unwrap_or(1))
             .sum();
         let guess = first.ty.with_shape(shape);
-        first
-            .tracer
-            .push(Concatenate { axis }.into(), parts, guess)
+        first.tracer.push(Concatenate { axis }.into(), parts, guess)
     }
 
     /// Adds `(before, after)` elements `value` along each axis; negative numbers crop.

@@ -1,0 +1,342 @@
+//! Models: layers with weights, trained by `compile` and `fit` as Keras users know them.
+//!
+//! A training step is one program: forward, loss, gradient, update and metrics. It is compiled for a
+//! batch size; the last, smaller batch of an epoch is compiled for its own.
+
+mod batches;
+mod fit;
+mod network;
+mod programs;
+mod progress;
+mod summary;
+
+pub use fit::{Epoch, FitOptions, History, Logs, Verbose};
+
+use crate::engine::{Engine, Options};
+use crate::error::NnError;
+use crate::host::{Feed, to_ndarray};
+use crate::layers::{Call, Input, Symbol, Weight};
+use crate::loss::Loss;
+use crate::metrics::Metric;
+use crate::optim::Optimizer;
+use crate::rng::Rng;
+use batches::Batches;
+use craneflow_ir::{Array, Graph};
+use ndarray::{ArrayD, Axis, concatenate};
+use network::Network;
+use programs::{Part, Training};
+
+/// Layers one after the other.
+pub struct Sequential {
+    input: Symbol,
+    output: Symbol,
+}
+
+impl Sequential {
+    /// A model of this input.
+    pub fn new(input: Input) -> Sequential {
+        let input = input.symbol();
+        Sequential {
+            output: input.clone(),
+            input,
+        }
+    }
+
+    /// Adds a layer at the end.
+    #[expect(clippy::should_implement_trait, reason = "the name that users know")]
+    pub fn add(mut self, layer: impl Call) -> Sequential {
+        self.output = layer.call(&self.output);
+        self
+    }
+
+    /// The model, or what is wrong with it.
+    pub fn build(self) -> Result<Model, NnError> {
+        Model::new(&[&self.input], &[&self.output])
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Kind {
+    Train,
+    Evaluate,
+    Predict,
+}
+
+/// A program with what it was compiled for.
+struct Compiled {
+    kind: Kind,
+    batch: usize,
+    engine: Engine,
+    /// Positions of the loss and the metrics among the outputs.
+    reports: Vec<usize>,
+    /// The version of the state that it holds.
+    version: u64,
+}
+
+/// A model: layers, their weights and, once compiled, how to train them.
+pub struct Model {
+    network: Network,
+    training: Option<Training>,
+    options: Options,
+    seed: u64,
+    rate: f32,
+    /// The weights, then the rest of the training state.
+    parts: Vec<Part>,
+    state: Vec<Array>,
+    /// Counts changes of the state.
+    version: u64,
+    /// The program that holds a newer state than `state`.
+    ahead: Option<usize>,
+    programs: Vec<Compiled>,
+    epochs: u64,
+    steps: u64,
+}
+
+impl Model {
+    /// The model that computes `outputs` from `inputs`.
+    pub fn new(inputs: &[&Symbol], outputs: &[&Symbol]) -> Result<Model, NnError> {
+        let mut model = Model {
+            network: Network::new(inputs, outputs)?,
+            training: None,
+            options: Options::default(),
+            seed: 0,
+            rate: 0.0,
+            parts: vec![],
+            state: vec![],
+            version: 0,
+            ahead: None,
+            programs: vec![],
+            epochs: 0,
+            steps: 0,
+        };
+        model.reset();
+        Ok(model)
+    }
+
+    /// Starts anew from the weights of a seed. The seed also decides about shuffling and dropout.
+    pub fn seed(mut self, seed: u64) -> Model {
+        self.seed = seed;
+        self.reset();
+        self
+    }
+
+    /// Sets how programs are compiled and run, such as the number of threads.
+    pub fn options(mut self, options: Options) -> Model {
+        self.pull();
+        self.options = options;
+        self.programs.clear();
+        self
+    }
+
+    /// Says how to train. Keeps the weights; the optimizer starts anew.
+    pub fn compile(
+        &mut self,
+        optimizer: impl Optimizer + 'static,
+        loss: Loss,
+        metrics: &[Metric],
+    ) -> Result<(), NnError> {
+        self.pull();
+        self.rate = optimizer.learning_rate();
+        self.training = Some(Training {
+            optimizer: Box::new(optimizer),
+            loss,
+            metrics: metrics.to_vec(),
+        });
+        self.programs.clear();
+        let weights = self.network.weights.len();
+        self.parts.truncate(weights);
+        self.state.truncate(weights);
+        self.add_training_state();
+        // Finds what is wrong with loss and metrics now, not at the first batch.
+        self.train_graph(1).map(|_| ())
+    }
+
+    /// The learning rate of the next step.
+    pub fn learning_rate(&self) -> f32 {
+        self.rate
+    }
+
+    /// Changes the learning rate; nothing is compiled again.
+    pub fn set_learning_rate(&mut self, rate: f32) {
+        self.rate = rate;
+    }
+
+    /// The graph of a training step for a batch of `batch` samples.
+    pub fn train_graph(&self, batch: usize) -> Result<Graph, NnError> {
+        programs::train(&self.network, self.training("train_graph")?, batch)
+    }
+
+    /// The graph of a prediction.
+    pub fn predict_graph(&self, batch: usize) -> Result<Graph, NnError> {
+        programs::predict(&self.network, batch)
+    }
+
+    /// What describes the weights, in the order of the layers.
+    pub fn weights(&self) -> &[Weight] {
+        &self.network.weights
+    }
+
+    /// How many numbers the weights hold, and how many of them are trained.
+    pub fn parameters(&self) -> (usize, usize) {
+        summary::parameters(&self.network)
+    }
+
+    /// A copy of the weight of this name.
+    pub fn weight(&mut self, name: &str) -> Result<ArrayD<f32>, NnError> {
+        self.pull();
+        let index = self.weight_index(name)?;
+        Ok(to_ndarray(&self.state[index]).expect("weights are f32"))
+    }
+
+    /// Replaces the weight of this name.
+    pub fn set_weight<'a>(
+        &mut self,
+        name: &str,
+        value: impl Into<Feed<'a>>,
+    ) -> Result<(), NnError> {
+        self.pull();
+        let index = self.weight_index(name)?;
+        let value = value.into();
+        if *value.ty() != self.parts[index].ty {
+            return Err(NnError::Feed {
+                name: name.to_string(),
+                expected: self.parts[index].ty.clone(),
+                found: value.ty().clone(),
+            });
+        }
+        self.state[index] = value.array();
+        self.version += 1;
+        Ok(())
+    }
+
+    /// The outputs for samples `x`, computed in batches of 32.
+    pub fn predict<'a>(&mut self, x: impl Into<Feed<'a>>) -> Result<ArrayD<f32>, NnError> {
+        Ok(self.predict_all(&[x.into()], 32)?.remove(0))
+    }
+
+    /// All outputs for samples of all inputs.
+    pub fn predict_all(
+        &mut self,
+        x: &[Feed<'_>],
+        batch_size: usize,
+    ) -> Result<Vec<ArrayD<f32>>, NnError> {
+        let batches = Batches::new(&self.network, x, None)?;
+        let mut results: Vec<Vec<ArrayD<f32>>> = vec![vec![]; self.network.outputs.len()];
+        for (start, end) in batches.ranges(batch_size)? {
+            let index = self.program(Kind::Predict, end - start)?;
+            let first = self.network.weights.len();
+            let engine = &mut self.programs[index].engine;
+            batches.set_range(engine, first, start, end)?;
+            engine.run(&[])?;
+            for (o, result) in results.iter_mut().enumerate() {
+                let output = engine.output(o);
+                result.push(to_ndarray(&output).expect("outputs are f32"));
+            }
+        }
+        let join = |parts: &Vec<ArrayD<f32>>| {
+            let views: Vec<_> = parts.iter().map(|p| p.view()).collect();
+            concatenate(Axis(0), &views).expect("batches of one model have one shape")
+        };
+        Ok(results.iter().map(join).collect())
+    }
+
+    fn weight_index(&self, name: &str) -> Result<usize, NnError> {
+        let weights = &self.network.weights;
+        let index = weights.iter().position(|w| w.name == name);
+        index.ok_or_else(|| NnError::Unknown {
+            what: "weight",
+            name: name.to_string(),
+            known: weights.iter().map(|w| &w.name).collect(),
+        })
+    }
+
+    fn training(&self, before: &'static str) -> Result<&Training, NnError> {
+        self.training
+            .as_ref()
+            .ok_or(NnError::NotCompiled { before })
+    }
+
+    /// The initial state.
+    fn reset(&mut self) {
+        self.parts.clear();
+        self.state.clear();
+        for (i, weight) in self.network.weights.iter().enumerate() {
+            let mut rng = Rng::stream(self.seed, i as u64);
+            let array = weight.init.array(&weight.shape, &mut rng);
+            let (name, ty) = (weight.name.clone(), array.ty.clone());
+            self.parts.push(Part { name, ty });
+            self.state.push(array);
+        }
+        self.add_training_state();
+        self.ahead = None;
+        self.version += 1;
+        self.epochs = 0;
+        self.steps = 0;
+    }
+
+    fn add_training_state(&mut self) {
+        if let Some(training) = &self.training {
+            let state = programs::training_state(&self.network, training, self.seed);
+            let (parts, arrays): (Vec<_>, Vec<_>) = state.into_iter().unzip();
+            self.parts.extend(parts);
+            self.state.extend(arrays);
+        }
+        self.version += 1;
+    }
+
+    /// Brings `state` up to date.
+    fn pull(&mut self) {
+        if let Some(index) = self.ahead.take() {
+            let engine = &self.programs[index].engine;
+            for (i, array) in self.state.iter_mut().enumerate() {
+                *array = engine.get(i);
+            }
+        }
+    }
+
+    /// The program of a kind and batch size, compiled if it is new, with the state in it.
+    fn program(&mut self, kind: Kind, batch: usize) -> Result<usize, NnError> {
+        let known = |c: &Compiled| c.kind == kind && c.batch == batch;
+        let index = match self.programs.iter().position(known) {
+            Some(index) => index,
+            None => {
+                let compiled = self.compiled(kind, batch)?;
+                self.programs.push(compiled);
+                self.programs.len() - 1
+            }
+        };
+        if self.programs[index].version != self.version {
+            self.pull();
+            let held = match kind {
+                Kind::Train => self.state.len(),
+                Kind::Evaluate | Kind::Predict => self.network.weights.len(),
+            };
+            let program = &mut self.programs[index];
+            for (i, array) in self.state[..held].iter().enumerate() {
+                program.engine.set(i, &array.into())?;
+            }
+            program.version = self.version;
+        }
+        Ok(index)
+    }
+
+    fn compiled(&self, kind: Kind, batch: usize) -> Result<Compiled, NnError> {
+        let graph = match kind {
+            Kind::Train => self.train_graph(batch)?,
+            Kind::Evaluate => programs::evaluate(&self.network, self.training("evaluate")?, batch)?,
+            Kind::Predict => self.predict_graph(batch)?,
+        };
+        let outputs = graph.outputs.len();
+        let reports = match (&self.training, kind) {
+            (Some(t), Kind::Train | Kind::Evaluate) => outputs - 1 - t.metrics.len()..outputs,
+            _ => 0..0,
+        };
+        Ok(Compiled {
+            kind,
+            batch,
+            engine: Engine::compile(graph, &self.options)?,
+            reports: reports.collect(),
+            version: 0,
+        })
+    }
+}

@@ -1,0 +1,133 @@
+//! Samples cut into batches and put into the inputs of programs.
+
+use super::network::Network;
+use crate::engine::Engine;
+use crate::error::{Layer, NnError};
+use crate::host::Feed;
+use crate::loss::Loss;
+use craneflow_ir::{DType, Type};
+
+/// The samples of all inputs, and the labels last if there are any, each with the type that the
+/// programs take.
+pub(crate) struct Batches<'a> {
+    arrays: Vec<Feed<'a>>,
+    samples: usize,
+}
+
+impl<'a> Batches<'a> {
+    /// Checks arrays against a model.
+    pub fn new(
+        network: &Network,
+        x: &'a [Feed<'_>],
+        labels: Option<(Loss, &'a Feed<'_>)>,
+    ) -> Result<Batches<'a>, NnError> {
+        if x.len() != network.inputs.len() {
+            return Err(NnError::FeedCount {
+                expected: network.inputs.len(),
+                found: x.len(),
+                inputs: network.inputs.iter().map(|(name, _)| name).collect(),
+            });
+        }
+        let samples = x[0].rows();
+        if samples == 0 {
+            return Err(NnError::NoSamples { what: "x" });
+        }
+        let mut arrays = vec![];
+        for ((name, input), feed) in network.inputs.iter().zip(x) {
+            arrays.push(fitted(name, feed, input.batch(samples))?);
+        }
+        if let Some((loss, y)) = labels {
+            if y.rows() != samples {
+                let y = y.rows();
+                return Err(NnError::Samples { x: samples, y });
+            }
+            let output = network.output_type(0, samples);
+            let y = fitted("y", y, loss.labels(&output))?;
+            if let Loss::SparseCategoricalCrossentropy { .. } = loss {
+                check_classes(&y, output.shape.last().copied().unwrap_or(1))?;
+            }
+            arrays.push(y);
+        }
+        Ok(Batches { arrays, samples })
+    }
+
+    /// Number of samples.
+    pub fn samples(&self) -> usize {
+        self.samples
+    }
+
+    /// Bounds of the batches; the last may be smaller.
+    pub fn ranges(&self, batch_size: usize) -> Result<Vec<(usize, usize)>, NnError> {
+        if batch_size == 0 {
+            return Err(NnError::Argument {
+                layer: Layer::default(),
+                op: "fit",
+                what: "the batch size",
+                expected: "at least 1".to_string(),
+                found: "0".to_string(),
+            });
+        }
+        let starts = (0..self.samples).step_by(batch_size);
+        let end = |start: usize| self.samples.min(start + batch_size);
+        Ok(starts.map(|start| (start, end(start))).collect())
+    }
+
+    /// Samples `start..end` into the inputs of a program, from input `first` on.
+    pub fn set_range(
+        &self,
+        engine: &mut Engine,
+        first: usize,
+        start: usize,
+        end: usize,
+    ) -> Result<(), NnError> {
+        for (i, array) in self.arrays.iter().enumerate() {
+            engine.set(first + i, &array.part(start, end))?;
+        }
+        Ok(())
+    }
+
+    /// The samples of these numbers into the inputs of a program, from input `first` on.
+    pub fn set_rows(
+        &self,
+        engine: &mut Engine,
+        first: usize,
+        rows: &[usize],
+    ) -> Result<(), NnError> {
+        for (i, array) in self.arrays.iter().enumerate() {
+            engine.set_rows(first + i, array, rows)?;
+        }
+        Ok(())
+    }
+}
+
+/// The feed as the type that is wanted: numbers are converted, axes of extent 1 at the end may be
+/// missing or too many.
+fn fitted<'a>(name: &str, feed: &'a Feed<'_>, ty: Type) -> Result<Feed<'a>, NnError> {
+    let plain = |shape: &[usize]| {
+        let ones = shape.iter().rev().take_while(|&&d| d == 1).count();
+        shape[..shape.len() - ones.min(shape.len().saturating_sub(1))].to_vec()
+    };
+    if plain(&feed.ty().shape) != plain(&ty.shape) {
+        return Err(NnError::Feed {
+            name: name.to_string(),
+            expected: ty,
+            found: feed.ty().clone(),
+        });
+    }
+    Ok(feed.convert(ty.dtype).reshaped(&ty.shape))
+}
+
+fn check_classes(y: &Feed<'_>, classes: usize) -> Result<(), NnError> {
+    let labels = y.bytes().chunks_exact(4);
+    let label = |bytes: &[u8]| i32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]);
+    debug_assert_eq!(y.ty().dtype, DType::I32);
+    let wrong = |&(_, label): &(usize, i32)| label < 0 || label as usize >= classes;
+    match labels.map(label).enumerate().find(wrong) {
+        None => Ok(()),
+        Some((i, label)) => Err(NnError::Label {
+            label: label.into(),
+            sample: i / (y.ty().count() / y.rows().max(1)).max(1),
+            classes,
+        }),
+    }
+}

@@ -1,0 +1,233 @@
+//! The layers of a model, how they are wired, and what a first trace finds out about them.
+
+use crate::error::{Layer as LayerPath, NnError};
+use crate::layers::{Cx, Input, Layer, Mode, Source, Symbol, Weight};
+use crate::tensor::{Tensor, Tracer};
+use craneflow_ir::Type;
+use std::sync::Arc;
+
+/// One use of a layer.
+pub(crate) struct Use {
+    /// The layer.
+    pub layer: Arc<dyn Layer>,
+    /// Its name in this model.
+    pub name: String,
+    /// What it is applied to: positions, inputs first, then uses.
+    pub x: Vec<usize>,
+    /// Type of the result for a batch of one.
+    pub ty: Type,
+}
+
+/// A wired set of layers.
+pub(crate) struct Network {
+    /// Inputs by name.
+    pub inputs: Vec<(String, Input)>,
+    /// Uses of layers in topological order.
+    pub uses: Vec<Use>,
+    /// Positions of the outputs.
+    pub outputs: Vec<usize>,
+    /// Every weight, in the order of the layers.
+    pub weights: Vec<Weight>,
+    /// Whether training needs random numbers.
+    pub random: bool,
+}
+
+/// Names of inputs that mean something else in the programs of a model.
+const RESERVED: [&str; 4] = ["y", "loss", "learning_rate", "random"];
+
+impl Network {
+    /// Everything that the outputs depend on.
+    pub fn new(inputs: &[&Symbol], outputs: &[&Symbol]) -> Result<Network, NnError> {
+        if outputs.is_empty() {
+            return Err(NnError::Empty { what: "outputs" });
+        }
+        let mut symbols: Vec<&Symbol> = vec![];
+        collect(outputs, &mut symbols);
+        symbols.sort_by_key(|s| s.id());
+        let mut network = Network {
+            inputs: vec![],
+            uses: vec![],
+            outputs: vec![],
+            weights: vec![],
+            random: false,
+        };
+        let mut order: Vec<u64> = vec![];
+        for symbol in inputs {
+            let Source::Input(input) = symbol.source() else {
+                return Err(NnError::Unreachable {
+                    name: "the output of a layer".to_string(),
+                });
+            };
+            let number = network.inputs.len();
+            let name = input.name.clone();
+            let name = name.unwrap_or_else(|| numbered("x", number));
+            network.inputs.push((name, input.clone()));
+            order.push(symbol.id());
+        }
+        network.add_uses(&symbols, &mut order)?;
+        let position = |s: &&Symbol| order.iter().position(|&id| id == s.id());
+        network.outputs = outputs.iter().filter_map(position).collect();
+        network.check_names()?;
+        network.first_trace()?;
+        Ok(network)
+    }
+
+    fn add_uses(&mut self, symbols: &[&Symbol], order: &mut Vec<u64>) -> Result<(), NnError> {
+        // (identity, name) of the layers so far, and how often each kind was numbered.
+        let mut names: Vec<(u64, String)> = vec![];
+        let mut kinds: Vec<(&str, usize)> = vec![];
+        for symbol in symbols {
+            match symbol.source() {
+                Source::Input(input) if !order.contains(&symbol.id()) => {
+                    let name = input.name.clone();
+                    let name = name.unwrap_or_else(|| format!("an input {}", input.shape));
+                    return Err(NnError::Unreachable { name });
+                }
+                Source::Input(_) => {}
+                Source::Layer(layer, x) => {
+                    let meta = layer.meta();
+                    let known = names.iter().find(|(id, _)| *id == meta.id);
+                    let name = match (known, &meta.name) {
+                        (Some((_, name)), _) => name.clone(),
+                        (None, Some(name)) => name.clone(),
+                        (None, None) => next_name(meta.kind, &mut kinds),
+                    };
+                    if known.is_none() {
+                        names.push((meta.id, name.clone()));
+                    }
+                    let position = |s: &Symbol| order.iter().position(|&id| id == s.id());
+                    let x = x.iter().filter_map(position).collect();
+                    order.push(symbol.id());
+                    self.uses.push(Use {
+                        layer: layer.clone(),
+                        name,
+                        x,
+                        ty: Type::new(craneflow_ir::DType::F32, []),
+                    });
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn check_names(&self) -> Result<(), NnError> {
+        let inputs = self.inputs.iter().map(|(name, _)| name.as_str());
+        let layers = self.uses.iter().map(|u| u.name.as_str());
+        for name in inputs.clone().chain(layers) {
+            let word = |c: char| c.is_ascii_alphanumeric() || c == '_';
+            if name.is_empty() || !name.chars().all(word) {
+                return Err(NnError::Argument {
+                    layer: LayerPath::default(),
+                    op: "model",
+                    what: "a name",
+                    expected: "letters, digits and _".to_string(),
+                    found: format!("\"{name}\""),
+                });
+            }
+        }
+        let mut seen = RESERVED.to_vec();
+        for name in inputs {
+            if seen.contains(&name) {
+                return Err(duplicate("inputs", name));
+            }
+            seen.push(name);
+        }
+        for (i, a) in self.uses.iter().enumerate() {
+            let other = self.uses[..i].iter().find(|b| b.name == a.name);
+            if other.is_some_and(|b| b.layer.meta().id != a.layer.meta().id) {
+                return Err(duplicate("layers", &a.name));
+            }
+        }
+        Ok(())
+    }
+
+    /// Traces a batch of one to see weights and shapes, and to report what is wrong with them.
+    fn first_trace(&mut self) -> Result<(), NnError> {
+        let tracer = Tracer::new("model");
+        let mut cx = Cx::new(&tracer, Mode::Training);
+        let inputs = self.inputs.iter();
+        let x: Vec<Tensor> = inputs
+            .map(|(name, input)| tracer.input(name, input.batch(1)))
+            .collect();
+        let values = self.values(&mut cx, x);
+        for (used, value) in self.uses.iter_mut().zip(&values[self.inputs.len()..]) {
+            used.ty = value.ty().clone();
+        }
+        self.weights = cx.weights().iter().map(|(w, _)| w.clone()).collect();
+        self.random = cx.random().is_some();
+        tracer.finish().map(|_| ())
+    }
+
+    /// The outputs for inputs `x`.
+    pub fn forward(&self, cx: &mut Cx, x: Vec<Tensor>) -> Vec<Tensor> {
+        let values = self.values(cx, x);
+        self.outputs.iter().map(|&o| values[o].clone()).collect()
+    }
+
+    fn values(&self, cx: &mut Cx, x: Vec<Tensor>) -> Vec<Tensor> {
+        let mut values = x;
+        for used in &self.uses {
+            let x: Vec<Tensor> = used.x.iter().map(|&i| values[i].clone()).collect();
+            let tracer = cx.tracer().clone();
+            let y = tracer.layer(&used.name, || used.layer.forward(cx, &x));
+            values.push(y);
+        }
+        values
+    }
+
+    /// The type of output `index` for a batch of `n`.
+    pub fn output_type(&self, index: usize, n: usize) -> Type {
+        let position = self.outputs[index];
+        let mut ty = match position.checked_sub(self.inputs.len()) {
+            None => self.inputs[position].1.batch(1),
+            Some(position) => self.uses[position].ty.clone(),
+        };
+        if let Some(first) = ty.shape.0.first_mut() {
+            *first = n;
+        }
+        ty
+    }
+}
+
+fn duplicate(what: &'static str, name: &str) -> NnError {
+    NnError::Duplicate {
+        what,
+        name: name.to_string(),
+    }
+}
+
+/// `conv2d`, `conv2d_1`, ...
+fn numbered(kind: &str, number: usize) -> String {
+    match number {
+        0 => kind.to_string(),
+        n => format!("{kind}_{n}"),
+    }
+}
+
+fn next_name<'a>(kind: &'a str, kinds: &mut Vec<(&'a str, usize)>) -> String {
+    match kinds.iter_mut().find(|(k, _)| *k == kind) {
+        Some((_, count)) => {
+            *count += 1;
+            numbered(kind, *count - 1)
+        }
+        None => {
+            kinds.push((kind, 1));
+            numbered(kind, 0)
+        }
+    }
+}
+
+/// Adds what `symbols` depend on, each once.
+fn collect<'a>(symbols: &[&'a Symbol], found: &mut Vec<&'a Symbol>) {
+    let mut open: Vec<&Symbol> = symbols.to_vec();
+    let mut seen = std::collections::BTreeSet::new();
+    while let Some(symbol) = open.pop() {
+        if !seen.insert(symbol.id()) {
+            continue;
+        }
+        found.push(symbol);
+        if let Source::Layer(_, x) = symbol.source() {
+            open.extend(x);
+        }
+    }
+}
