@@ -106,7 +106,7 @@ mod tests {
     #[test]
     fn variances_are_those_of_the_names() {
         let shape = [200, 300];
-        let expected = [
+        let expected: [(Init, f64); 6] = [
             (Init::GlorotUniform, 2.0 / 500.0),
             (Init::GlorotNormal, 2.0 / 500.0),
             (Init::HeUniform, 2.0 / 200.0),
