@@ -215,12 +215,12 @@ fn window(
         base_dilation: vec![1; 2],
         window_dilation: dilation.to_vec(),
     };
-    for i in 0..2 {
+    for (i, reach) in reach.into_iter().enumerate() {
         if window.count(i, x.shape()[1 + i]) == 0 {
             let error = NnError::Window {
                 layer: x.tracer().current(),
                 op,
-                window: reach[i],
+                window: reach,
                 shape: x.shape().clone(),
                 axis: 1 + i,
             };

@@ -48,11 +48,14 @@ layer!(Concatenate, |self, _cx, x| {
     Tensor::concat(&x.iter().collect::<Vec<_>>(), self.axis)
 });
 
+/// What a `Lambda` does.
+type Function = dyn Fn(&[Tensor]) -> Tensor + Send + Sync;
+
 /// A layer without weights that is a function of tensors.
 #[derive(Clone)]
 pub struct Lambda {
     meta: Meta,
-    f: Arc<dyn Fn(&[Tensor]) -> Tensor + Send + Sync>,
+    f: Arc<Function>,
 }
 
 impl Lambda {
