@@ -8,6 +8,7 @@ pub mod fuse;
 pub mod grad;
 pub mod lower;
 pub mod plan;
+pub mod schedule;
 pub mod simplify;
 pub mod split;
 pub mod windows;

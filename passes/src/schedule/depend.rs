@@ -1,0 +1,90 @@
+//! Whether the iterations of a loop are independent.
+
+use super::affine::walk;
+use craneflow_ir::loops::*;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Every address in a block, with the memory it is an address of (`None`: an index value).
+pub(super) fn addresses<'a>(k: &'a Kernel, stmts: &'a [Stmt]) -> Vec<(Option<Mem>, &'a Affine)> {
+    let mut found = vec![];
+    walk(stmts, &mut |s| match s {
+        Stmt::Store(mem, at, _) => found.push((Some(*mem), at)),
+        Stmt::Let(v) => match &k.val(*v).inst {
+            Inst::Load(mem, at) | Inst::Gather(mem, at, _) => found.push((Some(*mem), at)),
+            Inst::Index(at) => found.push((None, at)),
+            _ => {}
+        },
+        _ => {}
+    });
+    found
+}
+
+/// Whether the loops `chain`, outermost first, whose addresses all advance by `c` elements per
+/// iteration of the innermost as if they were one loop, touch memory they store to in
+/// disjoint windows, and carry no register. All values of `stmts` are scalars.
+pub(super) fn independent(k: &Kernel, chain: &[Loop], stmts: &[Stmt]) -> bool {
+    let mut inside = BTreeSet::new();
+    let mut stores = BTreeSet::new();
+    walk(stmts, &mut |s| match s {
+        Stmt::For(l, _) => _ = inside.insert(*l),
+        Stmt::Store(mem, ..) => _ = stores.insert(*mem),
+        _ => {}
+    });
+    let inner = *chain.last().expect("a loop");
+    type Window = (i64, Vec<(Term, i64)>, i64, i64);
+    let mut windows: BTreeMap<Mem, Window> = BTreeMap::new();
+    for (mem, at) in addresses(k, stmts) {
+        let Some(mem) = mem.filter(|m| stores.contains(m)) else {
+            continue;
+        };
+        let c = at.coefficient(inner);
+        let (mut outer, mut lo, mut hi) = (vec![], at.offset, at.offset);
+        for &(term, c) in &at.terms {
+            match term {
+                Term::Loop(l) if chain.contains(&l) => {}
+                Term::Loop(l) if inside.contains(&l) => {
+                    let reach = (k.loops[l.0 as usize].extent as i64 - 1) * c;
+                    (lo, hi) = (lo + reach.min(0), hi + reach.max(0));
+                }
+                Term::Loop(_) => outer.push((term, c)),
+                Term::Val(_) => return false,
+            }
+        }
+        let w = windows.entry(mem).or_insert((c, outer.clone(), lo, hi));
+        if (w.0, &w.1) != (c, &outer) {
+            return false;
+        }
+        (w.2, w.3) = (w.2.min(lo), w.3.max(hi));
+        if w.3 - w.2 >= c.abs() {
+            return false;
+        }
+    }
+    !carries(k, stmts)
+}
+
+/// Whether a register may be read before these statements have set it, though they set it.
+fn carries(k: &Kernel, stmts: &[Stmt]) -> bool {
+    let own: BTreeSet<Var> = super::rebuild::registers(stmts).into_iter().collect();
+    reads_first(k, stmts, &own, &mut BTreeSet::new())
+}
+
+fn reads_first(k: &Kernel, stmts: &[Stmt], own: &BTreeSet<Var>, set: &mut BTreeSet<Var>) -> bool {
+    stmts.iter().any(|s| match s {
+        Stmt::Let(v) => match k.val(*v).inst {
+            Inst::Get(var) => own.contains(&var) && !set.contains(&var),
+            _ => false,
+        },
+        Stmt::Set(var, _) => {
+            set.insert(*var);
+            false
+        }
+        Stmt::Store(..) => false,
+        Stmt::For(_, body) => reads_first(k, body, own, set),
+        Stmt::If(_, a, b) => {
+            let mut other = set.clone();
+            let first = reads_first(k, a, own, set) || reads_first(k, b, own, &mut other);
+            set.retain(|v| other.contains(v));
+            first
+        }
+    })
+}

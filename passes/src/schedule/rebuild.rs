@@ -1,0 +1,467 @@
+//! Rebuilds a kernel while a pass replaces its loops. Values are hash-consed, folded and hoisted on
+//! the way as when the kernel was built: equal loads and constants of unrolled copies become one.
+
+use super::affine;
+use super::fold;
+use craneflow_ir::DType;
+use craneflow_ir::loops::*;
+use std::collections::HashMap;
+
+/// A pass: what becomes of each loop.
+pub(super) trait Pass {
+    /// Emits the loop `l` of the old kernel.
+    fn for_loop(&mut self, r: &mut Rebuild, l: Loop, body: &[Stmt]);
+}
+
+/// Keeps every loop.
+pub(super) struct Keep;
+
+impl Pass for Keep {
+    fn for_loop(&mut self, r: &mut Rebuild, l: Loop, body: &[Stmt]) {
+        r.copy_loop(self, l, body);
+    }
+}
+
+#[derive(Default)]
+struct Block {
+    stmts: Vec<Stmt>,
+    /// Values with the version of the memory they were loaded from.
+    memo: HashMap<(Inst, DType, bool), (Val, u32)>,
+    /// Loads must not leave it.
+    guarded: bool,
+    /// Memory stored to in it, when it is run many times.
+    stores: Vec<Mem>,
+}
+
+/// A kernel being rebuilt.
+pub(super) struct Rebuild {
+    /// The kernel as it was.
+    pub old: Kernel,
+    /// The kernel as it becomes.
+    pub new: Kernel,
+    /// Images of old values (scalars, unless the old value is a vector).
+    pub vals: Vec<Option<Val>>,
+    /// Images of old loop indices.
+    pub loops: Vec<Option<Affine>>,
+    /// Images of old registers.
+    vars: Vec<Var>,
+    /// Number of statements that touch each old register.
+    pub uses: Vec<usize>,
+    stack: Vec<Block>,
+    val_depth: Vec<usize>,
+    loop_depth: Vec<usize>,
+    versions: [Vec<u32>; 2],
+    /// Values that registers are known to hold here.
+    held: Vec<Option<Val>>,
+}
+
+/// Memory stored to by statements.
+pub(super) fn stored(stmts: &[Stmt]) -> Vec<Mem> {
+    let mut mems = vec![];
+    affine::walk(stmts, &mut |s| match s {
+        Stmt::Store(mem, ..) if !mems.contains(mem) => mems.push(*mem),
+        _ => {}
+    });
+    mems
+}
+
+/// Registers set by statements.
+pub(super) fn registers(stmts: &[Stmt]) -> Vec<Var> {
+    let mut vars = vec![];
+    affine::walk(stmts, &mut |s| match s {
+        Stmt::Set(var, _) if !vars.contains(var) => vars.push(*var),
+        _ => {}
+    });
+    vars
+}
+
+/// Number of statements that touch each register of a kernel.
+pub(super) fn uses(k: &Kernel) -> Vec<usize> {
+    let mut n = vec![0; k.vars.len()];
+    for part in [&k.prologue, &k.body, &k.epilogue] {
+        count_uses(k, part, &mut n);
+    }
+    n
+}
+
+/// Adds to `n` the number of statements of a block that touch each register.
+pub(super) fn count_uses(k: &Kernel, stmts: &[Stmt], n: &mut [usize]) {
+    affine::walk(stmts, &mut |s| match s {
+        Stmt::Set(var, _) => n[var.0 as usize] += 1,
+        Stmt::Let(v) => {
+            if let Inst::Get(var) = k.val(*v).inst {
+                n[var.0 as usize] += 1
+            }
+        }
+        _ => {}
+    });
+}
+
+impl Rebuild {
+    /// Starts from a kernel; nothing is emitted yet, the prologue is open.
+    pub fn new(old: Kernel) -> Rebuild {
+        let new = Kernel {
+            name: old.name.clone(),
+            params: old.params.clone(),
+            scratch: old.scratch.clone(),
+            lanes: old.lanes,
+            lane_bits: old.lane_bits,
+            loops: vec![old.loops[0].clone()],
+            vars: old.vars.clone(),
+            ..Kernel::default()
+        };
+        let mut loops = vec![None; old.loops.len()];
+        loops[0] = Some(affine::of_loop(GRID, 1, 0));
+        Rebuild {
+            vals: vec![None; old.vals.len()],
+            loops,
+            stack: vec![Block::default()],
+            val_depth: vec![],
+            loop_depth: vec![1],
+            versions: [vec![0; old.params.len()], vec![0; old.scratch.len()]],
+            held: vec![None; old.vars.len()],
+            vars: (0..old.vars.len() as u32).map(Var).collect(),
+            uses: uses(&old),
+            old,
+            new,
+        }
+    }
+
+    /// Rebuilds all of a kernel with a pass.
+    pub fn run(k: &mut Kernel, pass: &mut impl Pass) {
+        let mut r = Rebuild::new(std::mem::take(k));
+        let (prologue, body, epilogue) = r.parts();
+        r.block(pass, &prologue);
+        r.section(&body, |r| r.block(pass, &body));
+        r.new.body = r.take();
+        r.section(&epilogue, |r| {
+            r.after(&body);
+            r.block(pass, &epilogue)
+        });
+        r.new.epilogue = r.take();
+        *k = r.finish();
+    }
+
+    /// Takes the statements out of the old kernel: prologue, body, epilogue.
+    pub fn parts(&mut self) -> (Vec<Stmt>, Vec<Stmt>, Vec<Stmt>) {
+        let take = std::mem::take;
+        let old = &mut self.old;
+        (
+            take(&mut old.prologue),
+            take(&mut old.body),
+            take(&mut old.epilogue),
+        )
+    }
+
+    /// Opens the body or the epilogue, whose old statements are `stmts`, and fills it.
+    pub fn section(&mut self, stmts: &[Stmt], f: impl FnOnce(&mut Self)) {
+        let held = self.held.clone();
+        self.open(stmts, false);
+        f(self);
+        self.restore(held);
+    }
+
+    /// What `stmts` store runs before the block that is open, so loads must not leave it.
+    pub fn after(&mut self, stmts: &[Stmt]) {
+        let block = self.stack.last_mut().expect("open block");
+        block.stores.extend(stored(stmts));
+    }
+
+    /// The statements of the block that is open.
+    pub fn take(&mut self) -> Vec<Stmt> {
+        self.stack.pop().expect("open block").stmts
+    }
+
+    /// The finished kernel.
+    pub fn finish(mut self) -> Kernel {
+        assert_eq!(self.stack.len(), 1, "a block is still open");
+        self.new.prologue = self.take();
+        self.new
+    }
+
+    /// Opens a block that repeats, with old statements `stmts`.
+    fn open(&mut self, stmts: &[Stmt], guarded: bool) {
+        let stores = stored(stmts);
+        stores.iter().for_each(|&m| self.bump(m));
+        self.forget(stmts);
+        self.held[self.old.vars.len()..].fill(None);
+        self.stack.push(Block {
+            guarded,
+            stores,
+            ..Block::default()
+        });
+    }
+
+    fn forget(&mut self, stmts: &[Stmt]) {
+        for var in registers(stmts) {
+            self.held[self.vars[var.0 as usize].0 as usize] = None;
+        }
+    }
+
+    /// Gives the registers that only `stmts` touch new images, before one more copy of `stmts`: so
+    /// every register stays the affair of one loop.
+    pub fn fresh_registers(&mut self, stmts: &[Stmt]) {
+        let mut inside = vec![0; self.uses.len()];
+        count_uses(&self.old, stmts, &mut inside);
+        for var in registers(stmts) {
+            let i = var.0 as usize;
+            if inside[i] == self.uses[i] {
+                let VarDef { dtype, vector } = self.old.vars[i].clone();
+                self.vars[i] = self.register(dtype, vector);
+            }
+        }
+    }
+
+    fn bump(&mut self, mem: Mem) {
+        *match mem {
+            Mem::Param(i) => &mut self.versions[0][i as usize],
+            Mem::Scratch(i) => &mut self.versions[1][i as usize],
+        } += 1;
+    }
+
+    /// Emits old statements.
+    pub fn block(&mut self, pass: &mut impl Pass, stmts: &[Stmt]) {
+        for s in stmts {
+            match s {
+                Stmt::For(l, body) => pass.for_loop(self, *l, body),
+                Stmt::If(c, then, otherwise) => self.copy_if(pass, *c, then, otherwise),
+                simple => self.simple(simple),
+            }
+        }
+    }
+
+    /// Emits an old statement that is neither a loop nor a condition.
+    pub fn simple(&mut self, s: &Stmt) {
+        match s {
+            Stmt::Let(v) => {
+                let image = self.image(*v);
+                self.vals[v.0 as usize] = Some(image);
+            }
+            Stmt::Store(mem, at, v) => {
+                let (at, v) = (self.affine(at), self.val(*v));
+                self.store(*mem, at, v);
+            }
+            Stmt::Set(var, v) => {
+                let v = self.val(*v);
+                self.set(self.vars[var.0 as usize], v);
+            }
+            Stmt::For(..) | Stmt::If(..) => unreachable!("simple statement"),
+        }
+    }
+
+    /// Emits an old loop as it is.
+    pub fn copy_loop(&mut self, pass: &mut impl Pass, l: Loop, body: &[Stmt]) {
+        let LoopDef { extent, kind } = self.old.loops[l.0 as usize].clone();
+        self.each(extent, kind, body, |r, i| {
+            r.loops[l.0 as usize] = Some(i);
+            r.block(pass, body);
+        });
+    }
+
+    /// Emits a loop that holds images of the old statements `stmts`; none for an extent of 0, and
+    /// no loop for 1.
+    pub fn each(
+        &mut self,
+        extent: usize,
+        kind: LoopKind,
+        stmts: &[Stmt],
+        f: impl FnOnce(&mut Self, Affine),
+    ) {
+        match extent {
+            0 => return,
+            1 => return f(self, affine::constant(0)),
+            _ => {}
+        }
+        self.new.loops.push(LoopDef { extent, kind });
+        let id = Loop(self.new.loops.len() as u32 - 1);
+        self.loop_depth.push(self.stack.len());
+        self.open(stmts, false);
+        let held = self.held.clone();
+        f(self, affine::of_loop(id, 1, 0));
+        self.restore(held);
+        let body = self.take();
+        self.push(Stmt::For(id, body));
+    }
+
+    /// What registers hold after a block, from what they held before it. What the block may have
+    /// set, registers that a pass added included, is cleared by the caller or here.
+    fn restore(&mut self, mut held: Vec<Option<Val>>) {
+        held.resize(self.new.vars.len(), None);
+        held[self.old.vars.len()..].fill(None);
+        self.held = held;
+    }
+
+    fn copy_if(&mut self, pass: &mut impl Pass, c: Val, then: &[Stmt], otherwise: &[Stmt]) {
+        let c = self.val(c);
+        if let Some(known) = self.constant_of(c) {
+            return self.block(pass, if known != 0 { then } else { otherwise });
+        }
+        self.branch(c, [then, otherwise], |r, stmts| r.block(pass, stmts));
+    }
+
+    /// Emits a condition whose blocks `f` fills from old statements.
+    pub fn branch(&mut self, c: Val, blocks: [&[Stmt]; 2], mut f: impl FnMut(&mut Self, &[Stmt])) {
+        let held = self.held.clone();
+        let [a, b] = blocks.map(|stmts| {
+            self.restore(held.clone());
+            self.open(stmts, true);
+            f(self, stmts);
+            self.take()
+        });
+        self.restore(held);
+        blocks.into_iter().for_each(|stmts| self.forget(stmts));
+        self.push(Stmt::If(c, a, b));
+    }
+
+    /// Stores a new value.
+    pub fn store(&mut self, mem: Mem, at: Affine, v: Val) {
+        self.bump(mem);
+        self.push(Stmt::Store(mem, at, v));
+    }
+
+    /// Declares a register.
+    pub fn register(&mut self, dtype: DType, vector: bool) -> Var {
+        self.new.vars.push(VarDef { dtype, vector });
+        self.held.push(None);
+        Var(self.new.vars.len() as u32 - 1)
+    }
+
+    /// Sets a register to a new value.
+    pub fn set(&mut self, var: Var, v: Val) {
+        self.held[var.0 as usize] = Some(v);
+        self.push(Stmt::Set(var, v));
+    }
+
+    fn push(&mut self, s: Stmt) {
+        self.stack.last_mut().expect("open block").stmts.push(s);
+    }
+
+    /// The image of an old value.
+    pub fn val(&self, v: Val) -> Val {
+        self.vals[v.0 as usize].unwrap_or_else(|| panic!("{v:?} has no image"))
+    }
+
+    /// The image of an old address.
+    pub fn affine(&self, at: &Affine) -> Affine {
+        let mut out = affine::constant(at.offset);
+        for &(term, c) in &at.terms {
+            match term {
+                Term::Loop(l) => {
+                    let image = self.loops[l.0 as usize].as_ref();
+                    affine::add(&mut out, image.expect("loop has an image"), c)
+                }
+                Term::Val(v) => affine::add(&mut out, &self.as_affine(self.val(v)), c),
+            }
+        }
+        out
+    }
+
+    /// A new `i64` as an address.
+    pub fn as_affine(&self, v: Val) -> Affine {
+        match &self.new.val(v).inst {
+            Inst::Const(bits) => affine::constant(*bits as i64),
+            Inst::Index(at) => at.clone(),
+            _ => affine::of_val(v),
+        }
+    }
+
+    /// Bits of a new value that is a constant.
+    pub fn constant_of(&self, v: Val) -> Option<u64> {
+        match self.new.val(v).inst {
+            Inst::Const(bits) => Some(bits),
+            _ => None,
+        }
+    }
+
+    fn image(&mut self, v: Val) -> Val {
+        let ValDef {
+            inst,
+            dtype,
+            vector,
+        } = self.old.val(v).clone();
+        let inst = match inst {
+            Inst::Native(op, args) => Inst::Native(op, args.iter().map(|&a| self.val(a)).collect()),
+            Inst::Load(mem, at) => Inst::Load(mem, self.affine(&at)),
+            Inst::Gather(mem, at, stride) => Inst::Gather(mem, self.affine(&at), stride),
+            Inst::Index(at) => Inst::Index(self.affine(&at)),
+            Inst::Splat(x) => Inst::Splat(self.val(x)),
+            Inst::Get(var) => Inst::Get(self.vars[var.0 as usize]),
+            same @ (Inst::Const(_) | Inst::Lanes) => same,
+        };
+        self.emit(inst, dtype, vector)
+    }
+
+    /// Computes a value from new ones, or finds it computed.
+    pub fn emit(&mut self, inst: Inst, dtype: DType, vector: bool) -> Val {
+        let inst = match fold::fold(&self.new, inst, dtype, vector) {
+            fold::Folded::Val(v) => return v,
+            fold::Folded::Inst(inst) => inst,
+        };
+        if let Inst::Get(var) = inst {
+            if let Some(v) = self.held[var.0 as usize] {
+                return v;
+            }
+            let v = self.define(inst, dtype, vector, self.stack.len() - 1);
+            self.held[var.0 as usize] = Some(v);
+            return v;
+        }
+        let version = self.version(&inst);
+        let key = (inst, dtype, vector);
+        let mut blocks = self.stack.iter().rev();
+        if let Some(&(v, at)) = blocks.find_map(|b| b.memo.get(&key))
+            && at == version
+        {
+            return v;
+        }
+        let depth = self.home(&key.0);
+        let v = self.define(key.0.clone(), dtype, vector, depth);
+        self.stack[depth].memo.insert(key, (v, version));
+        v
+    }
+
+    fn version(&self, inst: &Inst) -> u32 {
+        match inst {
+            Inst::Load(m, _) | Inst::Gather(m, ..) => match *m {
+                Mem::Param(i) => self.versions[0][i as usize],
+                Mem::Scratch(i) => self.versions[1][i as usize],
+            },
+            _ => 0,
+        }
+    }
+
+    fn define(&mut self, inst: Inst, dtype: DType, vector: bool, depth: usize) -> Val {
+        self.new.vals.push(ValDef {
+            inst,
+            dtype,
+            vector,
+        });
+        self.val_depth.push(depth);
+        let v = Val(self.new.vals.len() as u32 - 1);
+        self.stack[depth].stmts.push(Stmt::Let(v));
+        v
+    }
+
+    /// Depth of the outermost block in which an instruction can be computed.
+    fn home(&self, inst: &Inst) -> usize {
+        let of_val = |v: &Val| self.val_depth[v.0 as usize];
+        let of_affine = |a: &Affine| {
+            let depth = |t: &(Term, i64)| match &t.0 {
+                Term::Loop(l) => self.loop_depth[l.0 as usize],
+                Term::Val(v) => of_val(v),
+            };
+            a.terms.iter().map(depth).max().unwrap_or(0)
+        };
+        match inst {
+            Inst::Native(_, args) => args.iter().map(of_val).max().unwrap_or(0),
+            Inst::Splat(v) => of_val(v),
+            Inst::Index(a) => of_affine(a),
+            Inst::Load(mem, a) | Inst::Gather(mem, a, _) => {
+                let pinned = |b: &Block| b.guarded || b.stores.contains(mem);
+                let block = self.stack.iter().rposition(pinned).unwrap_or(0);
+                of_affine(a).max(block)
+            }
+            Inst::Const(_) | Inst::Lanes => 0,
+            Inst::Get(_) => self.stack.len() - 1,
+        }
+    }
+}
