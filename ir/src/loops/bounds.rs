@@ -22,7 +22,7 @@ impl KernelBuilder {
         for (i, &extent) in at.iter().zip(shape) {
             let extent = extent as i64;
             let (lo, hi) = i.range();
-            if hi < 0 || lo >= extent {
+            if extent == 0 || hi < 0 || lo >= extent {
                 return None;
             }
             if lo >= 0 && hi < extent {
