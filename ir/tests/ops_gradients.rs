@@ -78,7 +78,7 @@ fn moving_elements() {
             shape: [3, 4, 2].into(),
             axes: vec![2, 0],
         },
-        &[x.clone()],
+        std::slice::from_ref(&x),
     );
     let one = distinct("f64[2,1]");
     check(
@@ -86,7 +86,7 @@ fn moving_elements() {
             shape: [3, 4, 2].into(),
             axes: vec![2, 0],
         },
-        &[one.clone()],
+        std::slice::from_ref(&one),
     );
     check(
         BroadcastInDim {
@@ -99,7 +99,7 @@ fn moving_elements() {
         Reshape {
             shape: [3, 2].into(),
         },
-        &[x.clone()],
+        std::slice::from_ref(&x),
     );
     check(
         Transpose {
@@ -131,7 +131,7 @@ fn moving_elements() {
         Concatenate { axis: 1 },
         &[x.clone(), distinct("f64[2,2]"), distinct("f64[2,0]")],
     );
-    check(Reverse { axes: vec![1] }, &[x.clone()]);
+    check(Reverse { axes: vec![1] }, std::slice::from_ref(&x));
     for (i, j) in [(0, 1), (9, 9)] {
         let at = [ints("i32[]", &[i]), ints("i32[]", &[j])];
         let big = distinct("f64[3,4]");
@@ -208,7 +208,7 @@ fn windows() {
     ] {
         for kind in [Reducer::Sum, Reducer::Max, Reducer::Min] {
             let window = window(size, stride, padding);
-            check(ReduceWindow { kind, window }, &[x.clone()]);
+            check(ReduceWindow { kind, window }, std::slice::from_ref(&x));
         }
     }
     let dilated = Window {
