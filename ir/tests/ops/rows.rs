@@ -1,10 +1,43 @@
-//! The ops and the points at which their gradients are checked: away from kinks and ties.
+//! One row per op, and more where it has many forms: the op with operands away from kinks and ties.
 
-use super::common::array;
-use super::{Numbers, Row, row};
-use craneflow_ir::ops::common::{ConvDims, Reducer, Window};
+use crate::common::array;
+use craneflow_ir::ops::common::{Algorithm, ConvDims, Reducer, Window};
 use craneflow_ir::ops::*;
-use craneflow_ir::{Array, Builder, Cmp, DType, Graph, Pointwise, Type};
+use craneflow_ir::{Array, Builder, Cmp, DType, Graph, Pointwise, Scalar, Type};
+
+/// An op and its operands.
+pub struct Row {
+    pub op: Op,
+    pub x: Vec<Array>,
+}
+
+fn row(op: impl Into<Op>, x: &[Array]) -> Row {
+    Row {
+        op: op.into(),
+        x: x.to_vec(),
+    }
+}
+
+/// Reproducible numbers in -1..1.
+pub struct Numbers(pub u64);
+
+impl Numbers {
+    pub fn next(&mut self) -> f64 {
+        let next = self.0.wrapping_mul(6364136223846793005);
+        self.0 = next.wrapping_add(1442695040888963407);
+        (self.0 >> 11) as f64 / (1u64 << 52) as f64 - 1.0
+    }
+
+    /// A whole number in `0..n`.
+    pub fn below(&mut self, n: usize) -> usize {
+        (((self.next() + 1.0) / 2.0) * n as f64) as usize
+    }
+
+    pub fn array(&mut self, ty: &Type) -> Array {
+        let ty = ty.with_dtype(DType::F64);
+        Array::from_fn(ty, |_| Scalar::f64(self.next()))
+    }
+}
 
 fn floats(shape: &[usize]) -> Array {
     let seed = shape.iter().fold(3, |s, &d| s * 31 + d as u64);
@@ -306,10 +339,7 @@ fn regions() -> Vec<Row> {
 /// Strides, paddings, dilations, reversals, groups and layouts in many combinations.
 pub fn convolutions() -> Vec<Row> {
     let mut numbers = Numbers(5);
-    let mut pick = |low: usize, high: usize| {
-        let unit = (numbers.next() + 1.0) / 2.0;
-        low + (unit * (high - low + 1) as f64) as usize
-    };
+    let mut pick = |low: usize, high: usize| low + numbers.below(high - low + 1);
     let layouts = ["b01f_01io_b01f", "f1b0_i01o_0fb1", "bf01_oi01_bf01"];
     let mut rows = vec![];
     for case in 0..72 {
@@ -345,4 +375,29 @@ pub fn convolutions() -> Vec<Row> {
         rows.push(row(op, &[floats(&x), floats(&k)]));
     }
     rows
+}
+
+/// Ops without a gradient.
+pub fn others() -> Vec<Row> {
+    let random = RngBitGenerator {
+        algorithm: Algorithm::Philox,
+        ty: Type::new(DType::U32, [3, 5]),
+    };
+    vec![
+        row(
+            Iota {
+                ty: Type::new(DType::I32, [2, 3]),
+                axis: 1,
+            },
+            &[],
+        ),
+        row(
+            Constant {
+                value: floats(&[2]),
+            },
+            &[],
+        ),
+        row(BitcastConvert { dtype: DType::U32 }, &[floats(&[3])]),
+        row(random, &[array("u64[3]", &[1., 2., 3.])]),
+    ]
 }

@@ -2,29 +2,12 @@
 //! difference of the loss `<w, op(x)>` along `v`, and `<J^T w, v>` by the gradient graph. Along every
 //! coordinate when there are few, and along random directions. Then the same for the gradient itself.
 
-#[path = "../common/mod.rs"]
-mod common;
-mod rows;
-
+use crate::common;
+use crate::rows::{self, Numbers, Row};
 use craneflow_ir::eval::eval_graph;
 use craneflow_ir::grad::{append_gradient, gradient};
 use craneflow_ir::ops::{Op, While};
 use craneflow_ir::{Array, Builder, DType, GradError, Graph, Pointwise, Scalar, Type, Value};
-
-/// An op at a point; where it is smooth there, and its rule too, its second derivative is checked.
-pub struct Row {
-    op: Op,
-    x: Vec<Array>,
-    twice: bool,
-}
-
-fn row(op: impl Into<Op>, x: &[Array]) -> Row {
-    Row {
-        op: op.into(),
-        x: x.to_vec(),
-        twice: true,
-    }
-}
 
 #[test]
 #[ignore = "some functions have no expansion yet"]
@@ -114,22 +97,6 @@ fn wrong_outputs_and_inputs() {
     assert_eq!(eval_graph(&b.finish(), &[x, i, other])[0].to_f64(), [0.; 3]);
 }
 
-/// Reproducible numbers in -1..1.
-struct Numbers(u64);
-
-impl Numbers {
-    fn next(&mut self) -> f64 {
-        let next = self.0.wrapping_mul(6364136223846793005);
-        self.0 = next.wrapping_add(1442695040888963407);
-        (self.0 >> 11) as f64 / (1u64 << 52) as f64 - 1.0
-    }
-
-    fn array(&mut self, ty: &Type) -> Array {
-        let ty = ty.with_dtype(DType::F64);
-        Array::from_fn(ty, |_| Scalar::f64(self.next()))
-    }
-}
-
 fn check(row: &Row) {
     let mut numbers = Numbers(7);
     let types: Vec<Type> = row.x.iter().map(|a| a.ty.clone()).collect();
@@ -149,16 +116,14 @@ fn check(row: &Row) {
     let loss = b.finish();
     let first = gradient(&loss, 0, &wrt).unwrap_or_else(|e| panic!("{e}"));
     compare(row, "gradient", &loss, &first, &wrt);
-    if row.twice {
-        let mut b = Builder::resume(first);
-        let grads: Vec<Value> = b.graph().outputs[1..].iter().map(|o| o.value).collect();
-        let loss = weighted_sum(&mut b, &grads, &mut numbers);
-        let mut graph = b.finish();
-        graph.outputs.truncate(1);
-        graph.outputs[0].value = loss;
-        let second = gradient(&graph, 0, &wrt).unwrap_or_else(|e| panic!("{e}"));
-        compare(row, "second derivative", &graph, &second, &wrt);
-    }
+    let mut b = Builder::resume(first);
+    let grads: Vec<Value> = b.graph().outputs[1..].iter().map(|o| o.value).collect();
+    let loss = weighted_sum(&mut b, &grads, &mut numbers);
+    let mut graph = b.finish();
+    graph.outputs.truncate(1);
+    graph.outputs[0].value = loss;
+    let second = gradient(&graph, 0, &wrt).unwrap_or_else(|e| panic!("{e}"));
+    compare(row, "second derivative", &graph, &second, &wrt);
 }
 
 /// The sum of all elements of the float values, with random weights.
