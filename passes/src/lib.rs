@@ -119,6 +119,36 @@ pub const PASSES: &[Pass] = &[
         },
     },
     Pass {
+        name: schedule::PASSES[0].name,
+        about: schedule::PASSES[0].about,
+        run: |unit, o| scheduled(unit, o, 0),
+    },
+    Pass {
+        name: schedule::PASSES[1].name,
+        about: schedule::PASSES[1].about,
+        run: |unit, o| scheduled(unit, o, 1),
+    },
+    Pass {
+        name: schedule::PASSES[2].name,
+        about: schedule::PASSES[2].about,
+        run: |unit, o| scheduled(unit, o, 2),
+    },
+    Pass {
+        name: schedule::PASSES[3].name,
+        about: schedule::PASSES[3].about,
+        run: |unit, o| scheduled(unit, o, 3),
+    },
+    Pass {
+        name: schedule::PASSES[4].name,
+        about: schedule::PASSES[4].about,
+        run: |unit, o| scheduled(unit, o, 4),
+    },
+    Pass {
+        name: schedule::PASSES[5].name,
+        about: schedule::PASSES[5].about,
+        run: |unit, o| scheduled(unit, o, 5),
+    },
+    Pass {
         name: "plan",
         about: "give every buffer its place in one arena",
         run: |unit, _| match unit {
@@ -130,6 +160,22 @@ pub const PASSES: &[Pass] = &[
         },
     },
 ];
+
+/// Runs one step of the schedule on every kernel.
+fn scheduled(unit: Unit, options: &Options, step: usize) -> Unit {
+    let Unit::Program(mut p) = unit else {
+        return unit;
+    };
+    if !options.plain {
+        let target = schedule::Target {
+            lanes_32: options.lanes(DType::F32),
+        };
+        for kernel in &mut p.kernels {
+            (schedule::PASSES[step].run)(kernel, &target);
+        }
+    }
+    Unit::Program(p)
+}
 
 /// Runs the pipeline on a graph, telling `observe` what every pass made and how long it took.
 pub fn compile(

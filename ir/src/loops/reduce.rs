@@ -77,7 +77,7 @@ impl KernelBuilder {
             lanes(k, tail, &Index::from(blocks * PARTIALS));
         });
         for half in [8, 4, 2, 1] {
-            self.each(half, LoopKind::Unroll, |k, j| {
+            self.each(half, LoopKind::Lanes, |k, j| {
                 let low = k.load(tile, &j);
                 let high = k.load(tile, &j.plus(half as i64));
                 let new = kind.combine(k, low, high);

@@ -21,15 +21,23 @@ pub(super) fn addresses<'a>(k: &'a Kernel, stmts: &'a [Stmt]) -> Vec<(Option<Mem
 
 /// Whether the loops `chain`, outermost first, whose addresses all advance by `c` elements per
 /// iteration of the innermost as if they were one loop, touch memory they store to in
-/// disjoint windows, and carry no register. All values of `stmts` are scalars.
+/// disjoint windows, and carry no register. False when `stmts` hold vectors.
 pub(super) fn independent(k: &Kernel, chain: &[Loop], stmts: &[Stmt]) -> bool {
     let mut inside = BTreeSet::new();
     let mut stores = BTreeSet::new();
+    let mut scalars = true;
     walk(stmts, &mut |s| match s {
         Stmt::For(l, _) => _ = inside.insert(*l),
-        Stmt::Store(mem, ..) => _ = stores.insert(*mem),
+        Stmt::Store(mem, _, v) => {
+            stores.insert(*mem);
+            scalars &= !k.val(*v).vector;
+        }
+        Stmt::Let(v) => scalars &= !k.val(*v).vector,
         _ => {}
     });
+    if !scalars {
+        return false;
+    }
     let inner = *chain.last().expect("a loop");
     type Window = (i64, Vec<(Term, i64)>, i64, i64);
     let mut windows: BTreeMap<Mem, Window> = BTreeMap::new();

@@ -97,13 +97,15 @@ impl Analysis<'_> {
             Stmt::Store(mem, at, v) => {
                 let dtype = self.k.mem_dtype(*mem);
                 let unit = at.coefficient(self.l) == 1 && self.uniform_terms(at);
-                let fits = vector_dtype(dtype, self.bits) && self.kind(*v) != Kind::Narrow;
+                let fits = vector_dtype(dtype, self.bits)
+                    && self.kind(*v) != Kind::Narrow
+                    && !self.k.val(*v).vector;
                 (unit && fits && !self.speculative).then_some(())?;
                 self.found.useful += 1;
             }
             Stmt::Set(var, v) => {
                 let i = var.0 as usize;
-                (self.kind(*v) != Kind::Narrow).then_some(())?;
+                (self.kind(*v) != Kind::Narrow && !self.k.val(*v).vector).then_some(())?;
                 self.found.vars[i] |= self.speculative || self.kind(*v) == Kind::Vector;
                 let fits = vector_dtype(self.k.vars[i].dtype, self.bits);
                 (fits || !self.found.vars[i]).then_some(())?;
@@ -175,6 +177,9 @@ impl Analysis<'_> {
     }
 
     fn native(&mut self, op: Native, args: &[Val], def: &ValDef) -> Option<Kind> {
+        if args.iter().any(|a| self.k.val(*a).vector) {
+            return None;
+        }
         if args.iter().all(|&a| self.kind(a) == Kind::Uniform) {
             return Some(Kind::Uniform);
         }

@@ -14,11 +14,15 @@ const FULL: usize = 64;
 const FULL_TILE: usize = 256;
 
 /// Vectorises the loops that can be; the kernel gets lanes of 32 bits, or of 64 when no loop works
-/// with those.
+/// with those. A kernel that has vectors keeps their lanes.
 pub(super) fn vectorize(k: &mut Kernel, target: &Target) {
     for bits in [32, 64] {
-        let lanes = target.lanes(bits);
-        if lanes < 2 || k.lanes > 1 {
+        let lanes = match k.lanes {
+            1 => target.lanes(bits),
+            lanes if k.lane_bits == bits => lanes,
+            _ => continue,
+        };
+        if lanes < 2 {
             continue;
         }
         let mut pass = Vectorize {
@@ -33,6 +37,7 @@ pub(super) fn vectorize(k: &mut Kernel, target: &Target) {
         }
         if pass.done {
             (k.lanes, k.lane_bits) = (lanes, bits);
+            return;
         }
     }
 }
