@@ -181,6 +181,7 @@ impl Attrs {
     pub fn regions(&self, key: &str) -> Result<Vec<Graph>, TypeError> {
         match self.get(key)? {
             Attr::Regions(g) => Ok(g.clone()),
+            Attr::Ints(v) if v.is_empty() => Ok(vec![]),
             _ => Err(self.wrong(key, "must be a list of regions")),
         }
     }

@@ -3,7 +3,7 @@
 
 use crate::array::Array;
 use crate::error::TypeError;
-use crate::graph::{Graph, Input, NodeId, Output, Scope, Value};
+use crate::graph::{Graph, Input, Node, NodeId, Output, Scope, Value};
 use crate::native::{Cmp, Scalar};
 use crate::ops::common::Reducer;
 use crate::ops::{BroadcastInDim, Constant, Op, Reduce, Reshape, Transpose};
@@ -134,9 +134,10 @@ impl Builder {
         self.graph.inputs[input].donated = Some(output);
     }
 
-    /// The finished graph.
+    /// The finished graph: inputs come before all other nodes, and scopes are in the order of their
+    /// first node. Value ids change only when an input was added late.
     pub fn finish(self) -> Graph {
-        self.graph
+        canonical(self.graph)
     }
 
     /// Appends an op and returns its results, or those of an equal node that is there already.
@@ -266,6 +267,34 @@ impl Builder {
     pub fn select(&mut self, c: Value, a: Value, b: Value) -> Value {
         self.op(Pointwise::Select, &[c, a, b])
     }
+}
+
+/// Moves inputs to the front and drops scopes without nodes, so that the text of a graph reads back
+/// as an equal one.
+fn canonical(g: Graph) -> Graph {
+    let is_input = |n: &Node| matches!(n.op, Op::Input(_));
+    let (inputs, others): (Vec<Node>, Vec<Node>) = g.nodes.into_iter().partition(is_input);
+    let mut out = Graph::new(&g.name);
+    let mut map = vec![Value::default(); g.values.len()];
+    for node in inputs.into_iter().chain(others) {
+        let scope = out.scope(&g.scopes[node.scope.0 as usize]);
+        let operands = node.operands.iter().map(|v| map[v.0 as usize]).collect();
+        let types = node.results.iter();
+        let types = types.map(|v| g.values[v.0 as usize].ty.clone()).collect();
+        let id = out.append(node.op, operands, types, scope);
+        for (old, new) in node.results.iter().zip(&out.node(id).results) {
+            map[old.0 as usize] = *new;
+        }
+    }
+    out.inputs = g.inputs;
+    out.outputs = g.outputs;
+    for v in out.inputs.iter_mut().map(|i| &mut i.value) {
+        *v = map[v.0 as usize];
+    }
+    for v in out.outputs.iter_mut().map(|o| &mut o.value) {
+        *v = map[v.0 as usize];
+    }
+    out
 }
 
 macro_rules! shorthands {

@@ -13,6 +13,7 @@ pub mod native;
 pub mod ops;
 pub mod random;
 pub mod scalar;
+pub mod text;
 pub mod types;
 
 pub use array::Array;
