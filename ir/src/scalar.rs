@@ -249,8 +249,8 @@ impl Pointwise {
             Logistic => Row::float("logistic", 1, "1 / (1 + e^-a)").within([2.0, 2.0], math::reference::logistic),
             Sine => Row::float("sine", 1, "sine of a in radians, any magnitude").within([2.0, 2.0], |x| x[0].sin()),
             Cosine => Row::float("cosine", 1, "cosine of a in radians, any magnitude").within([2.0, 2.0], |x| x[0].cos()),
-            Tan => Row::float("tan", 1, "tangent of a in radians, any magnitude").within([3.0, 3.0], |x| x[0].tan()),
-            Erf => Row::float("erf", 1, "error function").within([3.0, 3.0], math::reference::erf),
+            Tan => Row::float("tan", 1, "tangent of a in radians, any magnitude").within([3.5, 3.5], |x| x[0].tan()),
+            Erf => Row::float("erf", 1, "error function").within([2.0, 2.0], math::reference::erf),
             Fma => Row::native("fma", Native::Fma, Rule::Same(3, Class::Float), "a b + c, rounded once").within(HALF, |x| x[0].mul_add(x[1], x[2])),
             Compare(cmp, _) => {
                 let class = if self.is_total_order() { Class::Float } else { Class::Any };

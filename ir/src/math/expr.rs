@@ -6,6 +6,11 @@ use std::ops::{Add, BitAnd, BitOr, BitXor, Div, Mul, Neg, Not, Shl, Sub};
 use crate::native::{Cmp, Emit, Native, Scalar};
 use crate::types::DType;
 
+/// `2^n` for an exponent of normal `f64`.
+pub(crate) const fn pow2(n: i64) -> f64 {
+    f64::from_bits(((1023 + n) as u64) << 52)
+}
+
 /// A value in flight together with where its users go.
 pub(crate) struct Expr<'s, E: Emit> {
     emit: &'s RefCell<&'s mut E>,
@@ -117,10 +122,6 @@ impl<'s, E: Emit> Expr<'s, E> {
         self.lit(lo).max(self.lit(hi).min(self))
     }
 
-    pub(crate) fn rem(self, b: impl Operand<'s, E>) -> Self {
-        self.binary(Native::Rem, b)
-    }
-
     pub(crate) fn srl(self, by: impl Operand<'s, E>) -> Self {
         self.binary(Native::ShrLogical, by)
     }
@@ -181,10 +182,6 @@ impl<'s, E: Emit> Expr<'s, E> {
 
     pub(crate) fn nearest(self) -> Self {
         self.op(Native::Nearest, [self.v])
-    }
-
-    pub(crate) fn native(self, op: Native) -> Self {
-        self.op(op, [self.v])
     }
 
     pub(crate) fn bitcast(self, ty: DType) -> Self {

@@ -6,7 +6,7 @@
 
 use std::cell::RefCell;
 
-use super::expr::Expr;
+use super::expr::{Expr, pow2};
 use crate::native::Emit;
 use crate::types::DType;
 
@@ -18,7 +18,7 @@ pub fn f16_to_f32<E: Emit>(e: &mut E, x: E::V) -> E::V {
     let shifted = m << 13;
     let normal = shifted + (112 << 23);
     // 2^-14 (1 + m/1024) - 2^-14
-    let subnormal = ((shifted + (113 << 23)).float() - (-14f64).exp2()).bits();
+    let subnormal = ((shifted + (113 << 23)).float() - pow2(-14)).bits();
     let quiet = m.gt(0x7c00).select(shifted | 0x7fc0_0000, 0x7f80_0000);
     let finite = m.lt(0x400).select(subnormal, normal);
     let magnitude = m.ge(0x7c00).select(quiet, finite);

@@ -6,7 +6,14 @@
 //! NaN, infinities, signed zeros and subnormal numbers come out as IEEE-754 says.
 
 pub(crate) mod basic;
-#[allow(dead_code)]
+pub(crate) mod erf;
+pub(crate) mod exp;
 pub(crate) mod expr;
 pub mod half;
+pub(crate) mod log;
+pub(crate) mod pow;
+mod reduce;
 pub(crate) mod reference;
+pub(crate) mod root;
+pub(crate) mod tanh;
+pub(crate) mod trig;

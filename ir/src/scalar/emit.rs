@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 
 use super::{CompareType, Lower, Pointwise};
-use crate::math::{basic, expr::Expr};
+use crate::math::{basic, erf, exp, expr::Expr, log, pow, root, tanh, trig};
 use crate::native::{Emit, Native};
 use crate::types::DType;
 
@@ -65,10 +65,24 @@ impl Pointwise {
             Pointwise::Sign => basic::sign(a),
             Pointwise::RoundNearestAfz => basic::round_nearest_afz(a),
             Pointwise::Rsqrt => a.lit(1.0) / a.sqrt(),
+            Pointwise::Power => pow::power(a, x(1)),
+            Pointwise::Remainder => pow::remainder(a, x(1)),
+            Pointwise::Atan2 => trig::atan2(a, x(1)),
+            Pointwise::Sine => trig::sine(a),
+            Pointwise::Cosine => trig::cosine(a),
+            Pointwise::Tan => trig::tan(a),
+            Pointwise::Cbrt => root::cbrt(a),
+            Pointwise::Exp => exp::exp(a),
+            Pointwise::Expm1 => exp::expm1(a),
+            Pointwise::Logistic => exp::logistic(a),
+            Pointwise::Log => log::log(a),
+            Pointwise::Log1p => log::log1p(a),
+            Pointwise::Tanh => tanh::tanh(a),
+            Pointwise::Erf => erf::erf(a),
             Pointwise::IsFinite => basic::is_finite(a),
             Pointwise::Compare(cmp, _) => basic::compare_total(cmp, a, x(1)),
             Pointwise::Convert(to) => basic::convert(a, to),
-            _ => unimplemented!("{self:?}"),
+            _ => unreachable!("{self:?} is native"),
         };
         result.v
     }
