@@ -114,7 +114,7 @@ fn edges() -> Vec<u32> {
     let powers = (0..256u32).map(|e| e << 23);
     let multiples = (0..200).map(|n| (n as f32 * std::f32::consts::FRAC_PI_4).to_bits());
     let limits = [
-        104.0f32, 103.97, 88.72, 87.33, 18.0, 17.3, 9.02, 9.01, 3.93, 0.7071, 0.4142, 0.2929, 1e5,
+        104.0f32, 103.97, 88.72, 87.33, 18.0, 17.3, 9.02, 9.01, 3.93, 0.7072, 0.4142, 0.2929, 1e5,
     ];
     for x in powers.chain(multiples).chain(limits.map(f32::to_bits)) {
         for near in x.saturating_sub(8)..=(x + 8).min(0x7f80_0000) {

@@ -30,7 +30,7 @@ const F32: Format = Format {
     magic: 12_582_912.0,
     bias: 127.0,
     fraction_bits: 23,
-    ln2: [0.693_147_2, -1.904_654_2e-9],
+    ln2: [std::f64::consts::LN_2, -1.904_654_2e-9],
     range: [-104.0, 89.0],
     least: -18.0,
     tiny: pow2(-26),
