@@ -15,9 +15,17 @@ pub(super) fn clean(k: &mut Kernel) {
         }
         live = found;
     }
-    for part in [&mut k.prologue, &mut k.body, &mut k.epilogue] {
-        *part = overwritten(&k.vals, std::mem::take(part));
-    }
+    let end = || Pending {
+        vars: (0..k.vars.len() as u32).map(Var).collect(),
+        dead: (0..k.scratch.len() as u32).collect(),
+        ..Pending::default()
+    };
+    let take = std::mem::take::<Vec<Stmt>>;
+    k.prologue = overwritten(&k.vals, take(&mut k.prologue), Pending::default());
+    k.body = overwritten(&k.vals, take(&mut k.body), end());
+    k.epilogue = overwritten(&k.vals, take(&mut k.epilogue), end());
+    let live = live_in(k);
+    prune(k, &live);
     renumber(k);
 }
 
@@ -111,26 +119,75 @@ fn prune_block(stmts: &mut Vec<Stmt>, live: &Live) {
     });
 }
 
-/// Drops a `Set` whose register is set again in the same block before anything may read it.
-fn overwritten(vals: &[ValDef], stmts: Vec<Stmt>) -> Vec<Stmt> {
+/// What is overwritten before anything may read it, walking a block backwards.
+#[derive(Default)]
+struct Pending {
+    vars: BTreeSet<Var>,
+    /// Tile, address, vector.
+    stores: BTreeSet<(u32, Vec<(Term, i64)>, i64, bool)>,
+    /// Tiles that nothing reads any more.
+    dead: BTreeSet<u32>,
+}
+
+impl Pending {
+    /// A statement that may read these tiles and any register.
+    fn meet(&mut self, tiles: &BTreeSet<u32>) {
+        self.vars.clear();
+        self.stores.retain(|s| !tiles.contains(&s.0));
+        self.dead.retain(|t| !tiles.contains(t));
+    }
+}
+
+/// Tiles that statements load from or store to.
+fn tiles(vals: &[ValDef], stmts: &[Stmt]) -> BTreeSet<u32> {
+    let mut found = BTreeSet::new();
+    walk(stmts, &mut |s| match s {
+        Stmt::Store(Mem::Scratch(t), ..) => _ = found.insert(*t),
+        Stmt::Let(v) => _ = found.extend(read(vals, *v)),
+        _ => {}
+    });
+    found
+}
+
+fn read(vals: &[ValDef], v: Val) -> Option<u32> {
+    match vals[v.0 as usize].inst {
+        Inst::Load(Mem::Scratch(t), _) | Inst::Gather(Mem::Scratch(t), ..) => Some(t),
+        _ => None,
+    }
+}
+
+/// Drops settings of registers and stores to tiles that are overwritten in the same block before
+/// anything may read them; `pending` tells what nothing reads after the block.
+fn overwritten(vals: &[ValDef], stmts: Vec<Stmt>, mut pending: Pending) -> Vec<Stmt> {
     let mut out: Vec<Stmt> = vec![];
-    let mut pending: BTreeSet<Var> = BTreeSet::new();
     for s in stmts.into_iter().rev() {
         match s {
-            Stmt::Set(var, _) if !pending.insert(var) => continue,
+            Stmt::Set(var, _) if !pending.vars.insert(var) => {}
+            Stmt::Store(Mem::Scratch(t), ref at, v) => {
+                let key = (t, at.terms.clone(), at.offset, vals[v.0 as usize].vector);
+                if !pending.dead.contains(&t) && pending.stores.insert(key) {
+                    out.push(s);
+                }
+            }
             Stmt::Let(v) => {
                 if let Inst::Get(var) = vals[v.0 as usize].inst {
-                    pending.remove(&var);
+                    pending.vars.remove(&var);
+                }
+                if let Some(t) = read(vals, v) {
+                    pending.stores.retain(|s| s.0 != t);
+                    pending.dead.remove(&t);
                 }
                 out.push(s);
             }
             Stmt::For(l, body) => {
-                pending.clear();
-                out.push(Stmt::For(l, overwritten(vals, body)));
+                pending.meet(&tiles(vals, &body));
+                out.push(Stmt::For(l, overwritten(vals, body, Pending::default())));
             }
             Stmt::If(c, a, b) => {
-                pending.clear();
-                out.push(Stmt::If(c, overwritten(vals, a), overwritten(vals, b)));
+                pending.meet(&tiles(vals, &a));
+                pending.meet(&tiles(vals, &b));
+                let [a, b] = [a, b].map(|x| overwritten(vals, x, Pending::default()));
+                out.push(Stmt::If(c, a, b));
             }
             s => out.push(s),
         }

@@ -313,10 +313,15 @@ impl Rebuild {
         self.push(Stmt::If(c, a, b));
     }
 
-    /// Stores a new value.
+    /// Stores a new value; a load of the same address finds it.
     pub fn store(&mut self, mem: Mem, at: Affine, v: Val) {
         self.bump(mem);
-        self.push(Stmt::Store(mem, at, v));
+        self.push(Stmt::Store(mem, at.clone(), v));
+        let ValDef { dtype, vector, .. } = *self.new.val(v);
+        let load = Inst::Load(mem, at);
+        let version = self.version(&load);
+        let block = self.stack.last_mut().expect("open block");
+        block.memo.insert((load, dtype, vector), (v, version));
     }
 
     /// Declares a register.

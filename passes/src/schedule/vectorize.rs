@@ -10,6 +10,8 @@ use craneflow_ir::{DType, Native};
 
 /// Statements that complete unrolling of a vector loop may make.
 const FULL: usize = 64;
+/// Most vectors of a loop that is unrolled completely for its own sake.
+const FEW: usize = 8;
 /// The same where it makes the addresses of a tile constant, so that the tile can be registers.
 const FULL_TILE: usize = 256;
 
@@ -137,8 +139,8 @@ impl Vectorize {
         let tile = depend::addresses(k, body)
             .iter()
             .any(|(mem, at)| matches!(mem, Some(Mem::Scratch(_))) && at.coefficient(l) != 0);
-        let limit = if tile { FULL_TILE } else { FULL };
-        let repeat = if vectors * size <= limit {
+        let few = vectors <= FEW && vectors * size <= FULL;
+        let repeat = if few || (tile && vectors * size <= FULL_TILE) {
             vectors
         } else {
             largest(&[4, 2], vectors.min(FULL / size.max(1)))
