@@ -48,6 +48,11 @@ impl MemRef {
     pub fn bytes(&self) -> usize {
         self.bytes
     }
+
+    /// The address.
+    pub fn as_ptr(&self) -> *mut u8 {
+        self.ptr
+    }
 }
 
 /// What a kernel takes.

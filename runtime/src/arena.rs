@@ -8,6 +8,7 @@
     reason = "allocates, and views bytes as numbers of several types"
 )]
 
+use craneflow_codegen::MemRef;
 use std::alloc::{Layout, alloc_zeroed, dealloc, handle_alloc_error};
 use std::fmt;
 use std::ptr::NonNull;
@@ -218,6 +219,22 @@ impl AlignedBuf {
         Base(self.start.as_ptr())
     }
 
+    /// `bytes` bytes from `offset` on, for kernels.
+    ///
+    /// # Panics
+    /// When they are not all inside.
+    pub fn mem(&self, offset: usize, bytes: usize) -> MemRef {
+        let inside = offset.checked_add(bytes).is_some_and(|end| end <= self.len);
+        assert!(
+            inside,
+            "{bytes} bytes at {offset} of a buffer of {}",
+            self.len
+        );
+        // SAFETY: the range is inside memory that `self` owns. A step, which owns all its buffers, is
+        // borrowed exclusively while its kernels run, and its plan keeps what is alive apart.
+        unsafe { MemRef::new(self.start.as_ptr().wrapping_add(offset), bytes) }
+    }
+
     fn count<T: Number>(&self) -> Result<usize, MemoryError> {
         match self.len % size_of::<T>() {
             0 => Ok(self.len / size_of::<T>()),
@@ -290,6 +307,43 @@ impl fmt::Debug for AlignedBuf {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "AlignedBuf({} bytes)", self.len)
     }
+}
+
+/// Copies `from` to the start of `to`; nothing when they are the same memory.
+///
+/// # Panics
+/// When `to` is smaller.
+pub(crate) fn copy(from: MemRef, to: MemRef) {
+    assert!(
+        from.bytes() <= to.bytes(),
+        "copy of {} bytes to {}",
+        from.bytes(),
+        to.bytes()
+    );
+    // SAFETY: both are memory that the calling step owns and that no kernel uses now; `copy` allows
+    // them to overlap.
+    unsafe { std::ptr::copy(from.as_ptr(), to.as_ptr(), from.bytes()) };
+}
+
+/// A copy of what `from` holds.
+pub(crate) fn read(from: MemRef) -> Vec<u8> {
+    // SAFETY: memory of the calling step, initialised at its allocation, that no kernel uses now.
+    unsafe { slice::from_raw_parts(from.as_ptr(), from.bytes()) }.to_vec()
+}
+
+/// Writes `bytes` to the start of `to`.
+///
+/// # Panics
+/// When `to` is smaller.
+pub(crate) fn write(to: MemRef, bytes: &[u8]) {
+    assert!(
+        bytes.len() <= to.bytes(),
+        "write of {} bytes to {}",
+        bytes.len(),
+        to.bytes()
+    );
+    // SAFETY: memory of the calling step that no kernel uses now; `bytes` is the caller's.
+    unsafe { std::ptr::copy(bytes.as_ptr(), to.as_ptr(), bytes.len()) };
 }
 
 /// The memory of an executable: all its buffers, each at the offset that the plan gave it.

@@ -1,4 +1,7 @@
-//! Executables, arena, thread pool
+//! Executables, arena, thread pool.
 
 pub mod arena;
+pub mod step;
 pub mod threads;
+
+pub use step::{CompileError, Options, Port, RunError, Step};

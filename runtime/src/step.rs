@@ -24,8 +24,15 @@ pub struct Options {
 impl Default for Options {
     fn default() -> Options {
         let threads = crate::threads::cores();
-        let codegen = craneflow_codegen::Options { threads, ..Default::default() };
-        Options { threads, passes: Default::default(), codegen }
+        let codegen = craneflow_codegen::Options {
+            threads,
+            ..Default::default()
+        };
+        Options {
+            threads,
+            passes: Default::default(),
+            codegen,
+        }
     }
 }
 
@@ -47,11 +54,24 @@ pub enum RunError {
     #[error("the step takes {expected} inputs, found {found}")]
     Inputs { expected: usize, found: usize },
     #[error("input {name} is {expected}, found {found}")]
-    InputType { name: String, expected: Type, found: Type },
+    InputType {
+        name: String,
+        expected: Type,
+        found: Type,
+    },
     #[error("input {name} ({ty}) takes {expected} bytes, found {found}")]
-    InputBytes { name: String, ty: Type, expected: usize, found: usize },
+    InputBytes {
+        name: String,
+        ty: Type,
+        expected: usize,
+        found: usize,
+    },
     #[error("there is no {what} named {name}; there are: {known}")]
-    Name { what: &'static str, name: String, known: String },
+    Name {
+        what: &'static str,
+        name: String,
+        known: String,
+    },
     #[error(transparent)]
     Memory(#[from] MemoryError),
 }
@@ -70,11 +90,29 @@ const SERIAL_WORK: usize = 1 << 15;
 
 /// A step with every buffer at its address.
 enum Action {
-    Launch { bound: Bound, budget: usize, grid: usize },
-    Copy { from: Buf, to: Buf },
-    Interpret { op: Op, args: Vec<Buf>, results: Vec<Buf> },
-    While { cond: Vec<Action>, pred: Buf, body: Vec<Action> },
-    Case { index: Buf, branches: Vec<Vec<Action>> },
+    Launch {
+        bound: Bound,
+        budget: usize,
+        grid: usize,
+    },
+    Copy {
+        from: Buf,
+        to: Buf,
+    },
+    Interpret {
+        op: Op,
+        args: Vec<Buf>,
+        results: Vec<Buf>,
+    },
+    While {
+        cond: Vec<Action>,
+        pred: Buf,
+        body: Vec<Action>,
+    },
+    Case {
+        index: Buf,
+        branches: Vec<Vec<Action>>,
+    },
 }
 
 /// A named input or output.
@@ -112,9 +150,10 @@ impl Step {
     /// Compiles a verified graph.
     pub fn compile(graph: &Graph, options: &Options) -> Result<Step, CompileError> {
         let mut times = CompileTimes::default();
-        let (program, plan) = craneflow_passes::compile(graph.clone(), &options.passes, &mut |pass, _, time| {
-            times.passes.push((pass.name, time));
-        });
+        let (program, plan) =
+            craneflow_passes::compile(graph.clone(), &options.passes, &mut |pass, _, time| {
+                times.passes.push((pass.name, time));
+            });
         let start = Instant::now();
         let kernels: Vec<&loops::Kernel> = program.kernels.iter().collect();
         let code = craneflow_codegen::compile(&kernels, &options.codegen)?;
@@ -127,14 +166,24 @@ impl Step {
             })
             .collect();
         let inputs: Vec<Port> = (graph.inputs.iter())
-            .map(|i| Port { name: i.name.clone(), ty: graph.ty(i.value).clone(), partner: i.donated })
+            .map(|i| Port {
+                name: i.name.clone(),
+                ty: graph.ty(i.value).clone(),
+                partner: i.donated,
+            })
             .collect();
         let own = |p: &Port| AlignedBuf::zeroed(p.ty.bytes());
         let input_bufs = inputs.iter().map(own).collect::<Result<Vec<_>, _>>()?;
-        let replaced = |p: &Port| AlignedBuf::zeroed(if p.partner.is_some() { 0 } else { p.ty.bytes() });
-        let output_bufs = outputs.iter().map(replaced).collect::<Result<Vec<_>, _>>()?;
+        let replaced =
+            |p: &Port| AlignedBuf::zeroed(if p.partner.is_some() { 0 } else { p.ty.bytes() });
+        let output_bufs = outputs
+            .iter()
+            .map(replaced)
+            .collect::<Result<Vec<_>, _>>()?;
         let workers = options.threads.max(1);
-        let scratch = (0..workers).map(|_| AlignedBuf::zeroed(plan.scratch_bytes)).collect::<Result<Vec<_>, _>>()?;
+        let scratch = (0..workers)
+            .map(|_| AlignedBuf::zeroed(plan.scratch_bytes))
+            .collect::<Result<Vec<_>, _>>()?;
         let mut step = Step {
             constants: constants(&program, &plan)?,
             arena: AlignedBuf::zeroed(plan.arena_bytes)?,
@@ -157,7 +206,9 @@ impl Step {
 
     /// Fixes the address of every buffer and the arguments of every launch.
     fn bind(&mut self) -> Result<(), CodegenError> {
-        self.table = (0..self.program.buffers.len()).map(|b| self.place(Buf(b as u32))).collect();
+        self.table = (0..self.program.buffers.len())
+            .map(|b| self.place(Buf(b as u32)))
+            .collect();
         self.actions = self.actions_of(&self.program.steps)?;
         Ok(())
     }
@@ -184,18 +235,35 @@ impl Step {
                 let bound = self.code.entry(kernel.0 as usize).bind(&refs)?;
                 let grid = self.program.kernel(*kernel).grid();
                 let small = self.work(*kernel) < SERIAL_WORK;
-                Action::Launch { bound, budget: if small { 1 } else { self.options.threads }, grid }
+                Action::Launch {
+                    bound,
+                    budget: if small { 1 } else { self.options.threads },
+                    grid,
+                }
             }
-            loops::Step::Copy { from, to } => Action::Copy { from: *from, to: *to },
-            loops::Step::Interpret { op, args, results } => {
-                Action::Interpret { op: op.clone(), args: args.clone(), results: results.clone() }
-            }
-            loops::Step::While { cond, pred, body } => {
-                Action::While { cond: self.actions_of(cond)?, pred: *pred, body: self.actions_of(body)? }
-            }
+            loops::Step::Copy { from, to } => Action::Copy {
+                from: *from,
+                to: *to,
+            },
+            loops::Step::Interpret { op, args, results } => Action::Interpret {
+                op: op.clone(),
+                args: args.clone(),
+                results: results.clone(),
+            },
+            loops::Step::While { cond, pred, body } => Action::While {
+                cond: self.actions_of(cond)?,
+                pred: *pred,
+                body: self.actions_of(body)?,
+            },
             loops::Step::Case { index, branches } => {
-                let branches = branches.iter().map(|b| self.actions_of(b)).collect::<Result<_, _>>()?;
-                Action::Case { index: *index, branches }
+                let branches = branches
+                    .iter()
+                    .map(|b| self.actions_of(b))
+                    .collect::<Result<_, _>>()?;
+                Action::Case {
+                    index: *index,
+                    branches,
+                }
             }
         })
     }
@@ -214,8 +282,14 @@ impl Step {
     fn perform(&self, actions: &[Action]) {
         for action in actions {
             match action {
-                Action::Launch { bound, budget, grid } => {
-                    parallel_for(*budget, *grid, &|start, end, slot| bound.call(self.scratch_of(slot), start, end));
+                Action::Launch {
+                    bound,
+                    budget,
+                    grid,
+                } => {
+                    parallel_for(*budget, *grid, &|start, end, slot| {
+                        bound.call(self.scratch_of(slot), start, end)
+                    });
                 }
                 Action::Copy { from, to } => copy(self.mem(*from), self.mem(*to)),
                 Action::Interpret { op, args, results } => {
@@ -232,7 +306,8 @@ impl Step {
                     self.perform(body);
                 },
                 Action::Case { index, branches } => {
-                    let chosen = usize::try_from(self.read(*index).get(0).to_i64()).unwrap_or(usize::MAX);
+                    let chosen =
+                        usize::try_from(self.read(*index).get(0).to_i64()).unwrap_or(usize::MAX);
                     self.perform(&branches[chosen.min(branches.len() - 1)]);
                 }
             }
@@ -244,7 +319,8 @@ impl Step {
     }
 
     fn scratch_of(&self, slot: usize) -> MemRef {
-        self.scratch[slot].shared_mem()
+        let scratch = &self.scratch[slot];
+        scratch.mem(0, scratch.len())
     }
 
     /// A copy of a buffer for the reference interpreter.
@@ -257,13 +333,18 @@ impl Step {
     /// Sets all inputs, runs, and returns all outputs.
     pub fn run_arrays(&mut self, inputs: &[Array]) -> Result<Vec<Array>, RunError> {
         if inputs.len() != self.inputs.len() {
-            return Err(RunError::Inputs { expected: self.inputs.len(), found: inputs.len() });
+            return Err(RunError::Inputs {
+                expected: self.inputs.len(),
+                found: inputs.len(),
+            });
         }
         for (i, array) in inputs.iter().enumerate() {
             self.set_array(i, array)?;
         }
         self.run();
-        Ok((0..self.outputs.len()).map(|o| self.output_array(o)).collect())
+        Ok((0..self.outputs.len())
+            .map(|o| self.output_array(o))
+            .collect())
     }
 
     /// The inputs in order.
@@ -290,7 +371,11 @@ impl Step {
     pub fn set_array(&mut self, i: usize, array: &Array) -> Result<(), RunError> {
         let port = &self.inputs[i];
         if port.ty != array.ty {
-            return Err(RunError::InputType { name: port.name.clone(), expected: port.ty.clone(), found: array.ty.clone() });
+            return Err(RunError::InputType {
+                name: port.name.clone(),
+                expected: port.ty.clone(),
+                found: array.ty.clone(),
+            });
         }
         self.set_bytes(i, array.bytes())
     }
@@ -304,7 +389,12 @@ impl Step {
         let port = &self.inputs[i];
         if bytes.len() != port.ty.bytes() {
             let (name, ty) = (port.name.clone(), port.ty.clone());
-            return Err(RunError::InputBytes { name, expected: ty.bytes(), ty, found: bytes.len() });
+            return Err(RunError::InputBytes {
+                name,
+                expected: ty.bytes(),
+                ty,
+                found: bytes.len(),
+            });
         }
         self.input_bufs[i].bytes_mut().copy_from_slice(bytes);
         Ok(())
@@ -370,8 +460,16 @@ impl Step {
 
 fn named(what: &'static str, ports: &[Port], name: &str) -> Result<usize, RunError> {
     ports.iter().position(|p| p.name == name).ok_or_else(|| {
-        let known = ports.iter().map(|p| p.name.as_str()).collect::<Vec<_>>().join(", ");
-        RunError::Name { what, name: name.to_string(), known }
+        let known = ports
+            .iter()
+            .map(|p| p.name.as_str())
+            .collect::<Vec<_>>()
+            .join(", ");
+        RunError::Name {
+            what,
+            name: name.to_string(),
+            known,
+        }
     })
 }
 

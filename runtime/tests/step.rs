@@ -1,0 +1,78 @@
+//! Compiled steps against the reference interpreter.
+
+use craneflow_ir::ops::DotGeneral;
+use craneflow_ir::{Array, Builder, DType, Graph, Type, Value, eval, grad};
+use craneflow_runtime::{Options, Step};
+
+fn f32s(shape: &[usize]) -> Type {
+    Type::new(DType::F32, shape)
+}
+
+fn sample(ty: &Type, seed: usize) -> Array {
+    let value = |i: usize| ((i * 37 + seed * 101) % 53) as f64 / 64.0 - 0.4;
+    Array::from_f64(ty.clone(), &(0..ty.count()).map(value).collect::<Vec<_>>())
+}
+
+/// Mean squared error of a hidden layer of 24, and gradient descent on both kernels.
+fn training_step() -> Graph {
+    let mut b = Builder::new("step");
+    let (w, v) = (b.input("w", f32s(&[13, 24])), b.input("v", f32s(&[24, 3])));
+    let (x, y) = (b.input("x", f32s(&[10, 13])), b.input("y", f32s(&[10, 3])));
+    let hidden = b.op(DotGeneral::matmul(2), &[x, w]);
+    let zero = b.like(hidden, 0.0);
+    let hidden = b.max(hidden, zero);
+    let out = b.op(DotGeneral::matmul(2), &[hidden, v]);
+    let error = b.sub(out, y);
+    let square = b.mul(error, error);
+    let loss = b.sum(square, &[0, 1]);
+    let grads = grad::append_gradient(&mut b, loss, &[w, v]).expect("differentiable");
+    let descend = |b: &mut Builder, p: Value, g: Value| {
+        let rate = b.like(g, 0.01);
+        let step = b.mul(g, rate);
+        b.sub(p, step)
+    };
+    let new = [descend(&mut b, w, grads[0]), descend(&mut b, v, grads[1])];
+    b.output("w", new[0]);
+    b.output("v", new[1]);
+    b.output("loss", loss);
+    b.donate(0, 0);
+    b.donate(1, 1);
+    b.finish()
+}
+
+#[test]
+fn a_training_step_has_the_bits_of_the_reference_and_keeps_its_state() {
+    let graph = training_step();
+    let mut inputs: Vec<Array> = graph
+        .inputs
+        .iter()
+        .enumerate()
+        .map(|(i, input)| sample(graph.ty(input.value), i))
+        .collect();
+    for vector_bits in [0, 128] {
+        for threads in [1, 3] {
+            let mut options = Options {
+                threads,
+                ..Options::default()
+            };
+            options.passes.vector_bits = vector_bits;
+            let mut step = Step::compile(&graph, &options).expect("compiles");
+            for (i, array) in inputs.iter().enumerate() {
+                step.set_array(i, array).expect("fits");
+            }
+            let mut expect = inputs.clone();
+            for _ in 0..3 {
+                step.run();
+                let outputs = eval::eval_graph(&graph, &expect);
+                expect[..2].clone_from_slice(&outputs[..2]);
+                assert_eq!(step.output_array(2), outputs[2], "loss");
+                assert_eq!(step.output_array(0), outputs[0], "w");
+                assert_eq!(step.output_array(1), outputs[1], "v");
+            }
+        }
+    }
+    inputs.pop();
+    let mut step = Step::compile(&graph, &Options::default()).expect("compiles");
+    let error = step.run_arrays(&inputs).expect_err("too few");
+    assert_eq!(error.to_string(), "the step takes 4 inputs, found 3");
+}
