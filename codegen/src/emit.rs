@@ -1,7 +1,8 @@
 //! Statements: a kernel's control flow and memory accesses as Cranelift IR.
 
 use crate::address::Addresses;
-use craneflow_ir::loops::{Affine, GRID, Inst, Kernel, Mem, Stmt, Val};
+use crate::pool::{Line, Pool};
+use craneflow_ir::loops::{Affine, GRID, Inst, Kernel, Mem, Stmt, Val, ValDef};
 use craneflow_ir::{DType, Scalar};
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{InstBuilder, MemFlagsData, Type, Value, types};
@@ -12,8 +13,24 @@ pub(crate) struct Emitter<'k, 'f, 'b> {
     pub kernel: &'k Kernel,
     pub fb: &'b mut FunctionBuilder<'f>,
     pub addresses: Addresses,
-    vals: Vec<Option<Value>>,
-    vars: Vec<Variable>,
+    pub pool: Pool,
+    /// Registers that hold one vector: 1, or more where the target's vectors are shorter.
+    pub parts: usize,
+    vals: Vec<Slot>,
+    vars: Vec<[Variable; MAX_PARTS]>,
+}
+
+/// Most registers per vector: 16 lanes of 32 bits in 128-bit registers.
+pub(crate) const MAX_PARTS: usize = 4;
+
+/// Where a value is.
+#[derive(Clone, Copy)]
+enum Slot {
+    Undefined,
+    Scalar(Value),
+    Vector([Value; MAX_PARTS]),
+    /// A vector constant, loaded from the pool where it is used.
+    Pooled(u32),
 }
 
 /// The register type of a scalar; a `bool` is 0 or 1.
@@ -34,18 +51,26 @@ pub(crate) fn aligned() -> MemFlagsData {
 }
 
 impl<'k, 'f, 'b> Emitter<'k, 'f, 'b> {
-    pub fn new(kernel: &'k Kernel, fb: &'b mut FunctionBuilder<'f>) -> Emitter<'k, 'f, 'b> {
+    /// For vectors of `parts` registers each, of which the target has `registers`.
+    pub fn new(
+        kernel: &'k Kernel,
+        fb: &'b mut FunctionBuilder<'f>,
+        parts: usize,
+        registers: usize,
+    ) -> Emitter<'k, 'f, 'b> {
         Emitter {
             kernel,
             fb,
             addresses: Addresses::default(),
-            vals: vec![None; kernel.vals.len()],
+            pool: Pool::new(kernel, parts, registers),
+            parts,
+            vals: vec![Slot::Undefined; kernel.vals.len()],
             vars: vec![],
         }
     }
 
-    /// The whole function.
-    pub fn kernel(mut self) {
+    /// The whole function. Returns the bytes of the constants it loads.
+    pub fn kernel(mut self) -> Vec<Line> {
         let entry = self.fb.create_block();
         self.fb.append_block_params_for_function_params(entry);
         self.fb.switch_to_block(entry);
@@ -55,9 +80,13 @@ impl<'k, 'f, 'b> Emitter<'k, 'f, 'b> {
         let k = self.kernel;
         for var in &k.vars {
             let ty = self.register_type(var.dtype, var.vector);
-            self.vars.push(self.fb.declare_var(ty));
+            let parts = if var.vector { self.parts } else { 1 };
+            let mut registers = [Variable::from_u32(0); MAX_PARTS];
+            registers[..parts].fill_with(|| self.fb.declare_var(ty));
+            self.vars.push(registers);
         }
         self.bases(args, scratch);
+        self.pool_base(args);
         self.block(&k.prologue);
         if !k.body.is_empty() {
             let some = self.fb.ins().icmp(IntCC::SignedLessThan, start, end);
@@ -69,6 +98,7 @@ impl<'k, 'f, 'b> Emitter<'k, 'f, 'b> {
             self.branch(last, |e| e.block(&k.epilogue), None);
         }
         self.fb.ins().return_(&[]);
+        self.pool.finish()
     }
 
     /// The type of a register that holds a value.
@@ -79,19 +109,25 @@ impl<'k, 'f, 'b> Emitter<'k, 'f, 'b> {
         }
     }
 
-    /// The type of a value as vectors of this kernel hold it.
-    pub fn type_of(&self, v: Val) -> Type {
-        let def = self.kernel.val(v);
-        self.register_type(def.dtype, def.vector)
-    }
-
-    /// Where a value is now. Integer constants are made at each use: they become immediates.
+    /// Where a scalar is now. Integer constants are made at each use: they become immediates.
     pub fn val(&mut self, v: Val) -> Value {
-        if let Some(value) = self.vals[v.0 as usize] {
+        if let Slot::Scalar(value) = self.vals[v.0 as usize] {
             return value;
         }
         let known = self.known(v).expect("a value is computed before its use");
         self.constant(known)
+    }
+
+    /// Where part `p` of a vector is now.
+    pub fn part(&mut self, v: Val, p: usize) -> Value {
+        match self.vals[v.0 as usize] {
+            Slot::Vector(parts) => parts[p],
+            Slot::Pooled(entry) => {
+                let ty = self.vector_type(self.kernel.val(v).dtype);
+                self.pooled(ty, entry, p)
+            }
+            Slot::Scalar(_) | Slot::Undefined => panic!("{v:?} is no vector, or not computed yet"),
+        }
     }
 
     /// The scalar constant that a value is.
@@ -132,8 +168,16 @@ impl<'k, 'f, 'b> Emitter<'k, 'f, 'b> {
                 Stmt::Let(v) => self.define(*v),
                 Stmt::Store(mem, at, v) => self.store(*mem, at, *v),
                 Stmt::Set(var, v) => {
-                    let value = self.val(*v);
-                    self.fb.def_var(self.vars[var.0 as usize], value);
+                    let registers = self.vars[var.0 as usize];
+                    if !self.kernel.val(*v).vector {
+                        let value = self.val(*v);
+                        self.fb.def_var(registers[0], value);
+                        continue;
+                    }
+                    for (p, &register) in registers[..self.parts].iter().enumerate() {
+                        let value = self.part(*v, p);
+                        self.fb.def_var(register, value);
+                    }
                 }
                 Stmt::For(l, body) => self.each(*l, body, None),
                 Stmt::If(cond, a, b) => {
@@ -172,39 +216,71 @@ impl<'k, 'f, 'b> Emitter<'k, 'f, 'b> {
 
     fn define(&mut self, v: Val) {
         let def = self.kernel.val(v);
-        let value = match &def.inst {
-            Inst::Const(_) if !def.dtype.is_float() => return,
-            Inst::Const(bits) => self.constant(Scalar {
-                ty: def.dtype,
-                bits: *bits,
-            }),
-            Inst::Native(op, args) if def.vector => self.vector_native(*op, args, def.dtype),
-            Inst::Native(op, args) => self.scalar_native(*op, args, def.dtype),
-            Inst::Load(mem, at) if def.vector => self.vector_load(*mem, at),
-            Inst::Load(mem, at) => {
-                let (pointer, offset) = self.pointer(*mem, at);
-                let ty = scalar_type(def.dtype);
-                self.fb.ins().load(ty, aligned(), pointer, offset)
-            }
-            Inst::Gather(mem, at, stride) => self.gather(*mem, at, *stride),
-            Inst::Index(at) => self.index(at),
-            Inst::Splat(x) => self.splat(*x),
-            Inst::Lanes => self.lanes(def.dtype),
-            Inst::Get(var) => self.fb.use_var(self.vars[var.0 as usize]),
+        let slot = match def.vector {
+            true => self.define_vector(v),
+            false if matches!(def.inst, Inst::Const(_)) && !def.dtype.is_float() => return,
+            false => Slot::Scalar(self.define_scalar(&def.inst, def.dtype)),
         };
-        debug_assert_eq!(self.fb.func.dfg.value_type(value), self.type_of(v));
-        debug_assert!(self.vals[v.0 as usize].is_none(), "{v:?} is defined twice");
-        self.vals[v.0 as usize] = Some(value);
+        let before = std::mem::replace(&mut self.vals[v.0 as usize], slot);
+        debug_assert!(matches!(before, Slot::Undefined), "{v:?} is defined twice");
         if def.dtype == DType::I64 && !def.vector {
             self.addresses.define(v);
         }
+    }
+
+    fn define_scalar(&mut self, inst: &Inst, ty: DType) -> Value {
+        match inst {
+            Inst::Const(bits) => self.constant(Scalar { ty, bits: *bits }),
+            Inst::Native(op, args) => self.scalar_native(*op, args, ty),
+            Inst::Load(mem, at) => {
+                let (pointer, offset) = self.pointer(*mem, at);
+                self.fb
+                    .ins()
+                    .load(scalar_type(ty), aligned(), pointer, offset)
+            }
+            Inst::Index(at) => self.index(at),
+            Inst::Get(var) => self.fb.use_var(self.vars[var.0 as usize][0]),
+            Inst::Gather(..) | Inst::Splat(_) | Inst::Lanes => unreachable!("{inst:?} is a vector"),
+        }
+    }
+
+    fn define_vector(&mut self, v: Val) -> Slot {
+        let ValDef { inst, dtype, .. } = self.kernel.val(v);
+        if let Some(entry) = self.pool.entry(v) {
+            if !self.pool.stays(v) {
+                return Slot::Pooled(entry);
+            }
+            let ty = self.vector_type(*dtype);
+            return Slot::Vector(self.each_part(|e, p| e.pooled(ty, entry, p)));
+        }
+        if let Inst::Splat(x) = inst {
+            return Slot::Vector([self.splat(*x); MAX_PARTS]);
+        }
+        Slot::Vector(self.each_part(|e, p| match inst {
+            Inst::Native(op, args) => e.vector_native(*op, args, *dtype, p),
+            Inst::Load(mem, at) => e.vector_load(*mem, at, p),
+            Inst::Gather(mem, at, stride) => e.gather(*mem, at, *stride, p),
+            Inst::Get(var) => e.fb.use_var(e.vars[var.0 as usize][p]),
+            Inst::Const(_) | Inst::Index(_) | Inst::Splat(_) | Inst::Lanes => {
+                unreachable!("{inst:?} is a scalar or pooled")
+            }
+        }))
+    }
+
+    fn each_part(&mut self, mut f: impl FnMut(&mut Self, usize) -> Value) -> [Value; MAX_PARTS] {
+        let first = f(self, 0);
+        let mut parts = [first; MAX_PARTS];
+        for (p, part) in parts.iter_mut().enumerate().take(self.parts).skip(1) {
+            *part = f(self, p);
+        }
+        parts
     }
 
     fn store(&mut self, mem: Mem, at: &Affine, v: Val) {
         let def = self.kernel.val(v);
         debug_assert_eq!(def.dtype, self.kernel.mem_dtype(mem), "type of a store");
         if def.vector {
-            return self.vector_store(mem, at, v);
+            return (0..self.parts).for_each(|p| self.vector_store(mem, at, v, p));
         }
         let value = self.val(v);
         let (pointer, offset) = self.pointer(mem, at);

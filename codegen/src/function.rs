@@ -1,6 +1,7 @@
 //! One kernel to the bytes of one function; functions are independent, so threads share the list.
 
 use crate::emit::Emitter;
+use crate::pool::Line;
 use crate::{CodegenError, Options};
 use craneflow_ir::loops::Kernel;
 use cranelift_codegen::control::ControlPlane;
@@ -19,10 +20,13 @@ pub(crate) struct Machine {
     pub relocs: Vec<FinalizedMachReloc>,
     pub clif: Option<String>,
     pub disassembly: Option<String>,
+    /// Vector constants, passed behind the parameters.
+    pub pool: Vec<Line>,
     pub time: Duration,
 }
 
-/// `fn(args: *const *mut u8, scratch: *mut u8, start: i64, end: i64)`.
+/// `fn(args: *const *mut u8, scratch: *mut u8, start: i64, end: i64)`; behind the parameters,
+/// `args` holds the address of the pool.
 pub(crate) fn signature(isa: &dyn TargetIsa) -> Signature {
     let mut signature = Signature::new(isa.default_call_conv());
     signature.params = vec![AbiParam::new(types::I64); 4];
@@ -69,7 +73,8 @@ fn one(
     (cx, builder): &mut (Context, FunctionBuilderContext),
 ) -> Result<Machine, CodegenError> {
     let started = Instant::now();
-    if kernel.lanes != 1 && kernel.lanes * kernel.lane_bits != 128 {
+    let parts = kernel.lanes * kernel.lane_bits / 128;
+    if kernel.lanes != 1 && !matches!(parts, 1 | 2 | 4) {
         return Err(CodegenError::Lanes {
             kernel: kernel.name.clone(),
             lanes: kernel.lanes,
@@ -80,7 +85,8 @@ fn one(
     cx.func = Function::with_name_signature(UserFuncName::user(0, 0), signature(isa));
     cx.set_disasm(options.listing);
     let mut fb = FunctionBuilder::new(&mut cx.func, builder);
-    Emitter::new(kernel, &mut fb).kernel();
+    let registers = if cfg!(target_arch = "x86_64") { 16 } else { 32 };
+    let pool = Emitter::new(kernel, &mut fb, parts.max(1), registers).kernel();
     fb.finalize(isa.frontend_config());
     let clif = options.listing.then(|| cx.func.display().to_string());
     cx.compile(isa, &mut ControlPlane::default())
@@ -95,6 +101,7 @@ fn one(
         relocs: code.buffer.relocs().to_vec(),
         clif,
         disassembly: code.vcode.clone(),
+        pool,
         time: started.elapsed(),
     })
 }

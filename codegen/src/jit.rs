@@ -2,6 +2,7 @@
 #![allow(unsafe_code)]
 
 use crate::function::{self, Machine};
+use crate::pool::Line;
 use crate::{Code, CodegenError, Listing, target};
 use craneflow_ir::loops::Kernel;
 use cranelift_codegen::ir::Function;
@@ -63,6 +64,8 @@ struct Shape {
     params: Vec<usize>,
     scratch: usize,
     grid: usize,
+    /// Vector constants that the function loads.
+    pool: Vec<Line>,
     address: Raw,
 }
 
@@ -91,7 +94,7 @@ impl Drop for Memory {
 /// Puts functions into executable memory.
 pub(crate) fn link(
     kernels: &[&Kernel],
-    functions: Vec<Machine>,
+    mut functions: Vec<Machine>,
     isa: OwnedTargetIsa,
 ) -> Result<(Memory, Vec<Listing>), CodegenError> {
     let memory = |e: cranelift_module::ModuleError| CodegenError::Memory(e.to_string());
@@ -116,11 +119,14 @@ pub(crate) fn link(
         ids.push(id);
     }
     module.finalize_definitions().map_err(memory)?;
-    let shapes = kernels.iter().zip(&ids).map(|(k, &id)| Shape {
+    let pools = functions.iter_mut().map(|f| std::mem::take(&mut f.pool));
+    let parts = kernels.iter().zip(ids).zip(pools);
+    let shapes = parts.map(|((k, id), pool)| Shape {
         name: k.name.clone(),
         params: k.params.iter().map(|p| p.len * p.dtype.size()).collect(),
         scratch: k.scratch_bytes(),
         grid: k.grid(),
+        pool,
         // SAFETY: the function was compiled with the signature of `Raw` for this machine.
         address: unsafe {
             std::mem::transmute::<*const u8, Raw>(module.get_finalized_function(id))
@@ -178,10 +184,11 @@ impl Entry {
     /// Fixes the buffers, one per parameter, each of at least the parameter's size.
     pub fn bind(&self, args: &[MemRef]) -> Result<Bound, CodegenError> {
         self.check(args)?;
+        let pool = self.shape().pool.as_ptr().cast_mut().cast();
         Ok(Bound {
             entry: self.clone(),
             address: self.shape().address,
-            args: args.iter().map(|a| a.ptr).collect(),
+            args: args.iter().map(|a| a.ptr).chain([pool]).collect(),
         })
     }
 

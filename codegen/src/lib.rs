@@ -10,6 +10,7 @@ mod emit;
 mod function;
 mod half;
 mod jit;
+mod pool;
 mod scalar;
 mod target;
 mod vector;
@@ -52,7 +53,7 @@ pub enum CodegenError {
     /// This machine cannot run generated code.
     #[error("this machine is not supported: {0}")]
     Machine(String),
-    /// Vectors of a width that the target has no registers for.
+    /// Vectors that are not of 128, 256 or 512 bits.
     #[error("kernel {kernel}: vectors of {lanes} lanes of {lane_bits} bits are not supported")]
     Lanes {
         /// Name of the kernel.

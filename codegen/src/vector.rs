@@ -3,10 +3,11 @@
 
 use crate::emit::{Emitter, aligned};
 use crate::scalar::{cast, float_cc, int_cc};
-use craneflow_ir::loops::{Affine, Inst, Mem, Val};
+use craneflow_ir::loops::vector::splat_constant;
+use craneflow_ir::loops::{Affine, Mem, Val};
 use craneflow_ir::{DType, Native, Scalar};
 use cranelift_codegen::ir::condcodes::FloatCC;
-use cranelift_codegen::ir::{ConstantData, InstBuilder, MemFlagsData, Type, Value, types};
+use cranelift_codegen::ir::{InstBuilder, MemFlagsData, Type, Value, types};
 
 /// Flags of vector accesses: aligned to an element only.
 fn unaligned() -> MemFlagsData {
@@ -39,32 +40,15 @@ impl Emitter<'_, '_, '_> {
         }
     }
 
-    /// A vector constant from the bits of its lanes.
-    fn lane_constant(&mut self, ty: Type, lanes: impl Iterator<Item = u64>) -> Value {
-        let size = ty.lane_bits() as usize / 8;
-        let bytes: Vec<u8> = lanes
-            .flat_map(|l| l.to_le_bytes()[..size].to_vec())
-            .collect();
-        debug_assert_eq!(bytes.len(), 16);
-        let pooled = self.fb.func.dfg.constants.insert(ConstantData::from(bytes));
-        self.fb.ins().vconst(ty, pooled)
-    }
-
+    /// A constant in every lane.
     fn constant_of(&mut self, s: Scalar) -> Value {
         let ty = self.vector_type(s.ty);
-        let bits = match s.ty {
-            DType::Bool => s.bits.wrapping_neg(),
-            _ => s.bits,
-        };
-        let lanes = self.kernel.lanes;
-        self.lane_constant(ty, std::iter::repeat_n(bits, lanes))
+        let entry = self.pool.splat(s, self.kernel.lane_bits);
+        self.pooled(ty, entry, 0)
     }
 
-    /// Every lane is this scalar.
+    /// Every lane is this scalar, which is no constant.
     pub fn splat(&mut self, x: Val) -> Value {
-        if let Some(s) = self.known(x) {
-            return self.constant_of(s);
-        }
         let dtype = self.kernel.val(x).dtype;
         let (ty, mut value) = (self.vector_type(dtype), self.val(x));
         if dtype == DType::Bool {
@@ -73,20 +57,28 @@ impl Emitter<'_, '_, '_> {
         self.fb.ins().splat(ty, value)
     }
 
-    /// `0, 1, 2, ..`.
-    pub fn lanes(&mut self, dtype: DType) -> Value {
-        let (ty, lanes) = (self.vector_type(dtype), self.kernel.lanes as u64);
-        self.lane_constant(ty, 0..lanes)
+    /// Lanes in one part.
+    fn part_lanes(&self) -> usize {
+        self.kernel.lanes / self.parts
     }
 
-    /// Applies `op` lane by lane; `to` is the element type of the result.
-    pub fn vector_native(&mut self, op: Native, args: &[Val], to: DType) -> Value {
+    /// The address of part `p` of consecutive elements.
+    fn part_pointer(&mut self, mem: Mem, at: &Affine, p: usize) -> (Value, i32) {
+        let at = Affine {
+            offset: at.offset + (p * self.part_lanes()) as i64,
+            terms: at.terms.clone(),
+        };
+        self.pointer(mem, &at)
+    }
+
+    /// Part `p` of `op` applied lane by lane; `to` is the element type of the result.
+    pub fn vector_native(&mut self, op: Native, args: &[Val], to: DType, p: usize) -> Value {
         let t = self.kernel.val(args[0]).dtype;
         let (float, signed) = (t.is_float(), t.is_signed_int());
         if matches!(op, Native::Shl | Native::ShrLogical | Native::ShrArith) {
-            return self.vector_shift(op, args[0], args[1], t);
+            return self.vector_shift(op, args[0], args[1], t, p);
         }
-        let x: Vec<Value> = args.iter().map(|&a| self.val(a)).collect();
+        let x: Vec<Value> = args.iter().map(|&a| self.part(a, p)).collect();
         let a = x[0];
         let ins = self.fb.ins();
         match op {
@@ -147,13 +139,9 @@ impl Emitter<'_, '_, '_> {
         self.fb.ins().bitselect(mask, a, b)
     }
 
-    fn vector_shift(&mut self, op: Native, a: Val, by: Val, t: DType) -> Value {
-        let amount = match self.kernel.val(by).inst {
-            Inst::Splat(s) => self.known(s),
-            _ => None,
-        };
-        let amount = amount.expect("vectors are shifted by a constant").bits;
-        let (x, width) = (self.val(a), t.bits() as u64);
+    fn vector_shift(&mut self, op: Native, a: Val, by: Val, t: DType, p: usize) -> Value {
+        let amount = splat_constant(self.kernel, by).expect("vectors are shifted by a constant");
+        let (x, width) = (self.part(a, p), t.bits() as u64);
         let by = amount.min(width - 1) as i64;
         match op {
             Native::ShrArith => self.fb.ins().sshr_imm_s(x, by),
@@ -178,9 +166,9 @@ impl Emitter<'_, '_, '_> {
         }
     }
 
-    /// Consecutive elements.
-    pub fn vector_load(&mut self, mem: Mem, at: &Affine) -> Value {
-        let (pointer, offset) = self.pointer(mem, at);
+    /// Part `p` of consecutive elements.
+    pub fn vector_load(&mut self, mem: Mem, at: &Affine, p: usize) -> Value {
+        let (pointer, offset) = self.part_pointer(mem, at, p);
         let dtype = self.kernel.mem_dtype(mem);
         if dtype != DType::Bool {
             let ty = self.vector_type(dtype);
@@ -204,10 +192,10 @@ impl Emitter<'_, '_, '_> {
         self.fb.ins().ineg(lanes)
     }
 
-    /// Stores consecutive elements.
-    pub fn vector_store(&mut self, mem: Mem, at: &Affine, v: Val) {
-        let value = self.val(v);
-        let (pointer, offset) = self.pointer(mem, at);
+    /// Stores part `p` of consecutive elements.
+    pub fn vector_store(&mut self, mem: Mem, at: &Affine, v: Val, p: usize) {
+        let value = self.part(v, p);
+        let (pointer, offset) = self.part_pointer(mem, at, p);
         if self.kernel.mem_dtype(mem) != DType::Bool {
             self.fb.ins().store(unaligned(), value, pointer, offset);
             return;
@@ -231,16 +219,17 @@ impl Emitter<'_, '_, '_> {
         self.fb.ins().istore16(unaligned(), both, pointer, offset);
     }
 
-    /// Lane `j` is the element at `at + j * stride`.
-    pub fn gather(&mut self, mem: Mem, at: &Affine, stride: i64) -> Value {
+    /// Part `p` of a vector whose lane `j` is the element at `at + j * stride`.
+    pub fn gather(&mut self, mem: Mem, at: &Affine, stride: i64, p: usize) -> Value {
         if stride == 1 {
-            return self.vector_load(mem, at);
+            return self.vector_load(mem, at, p);
         }
+        let first = p * self.part_lanes();
         let dtype = self.kernel.mem_dtype(mem);
         let ty = self.vector_type(dtype);
         let lane = |e: &mut Self, j: usize| {
             let at = Affine {
-                offset: at.offset + j as i64 * stride,
+                offset: at.offset + (first + j) as i64 * stride,
                 terms: at.terms.clone(),
             };
             let (pointer, offset) = e.pointer(mem, &at);
@@ -252,12 +241,12 @@ impl Emitter<'_, '_, '_> {
                 _ => e.fb.ins().load(ty.lane_type(), aligned(), pointer, offset),
             }
         };
-        let first = lane(self, 0);
+        let zeroth = lane(self, 0);
         if stride == 0 {
-            return self.fb.ins().splat(ty, first);
+            return self.fb.ins().splat(ty, zeroth);
         }
-        let mut value = self.fb.ins().scalar_to_vector(ty, first);
-        for j in 1..self.kernel.lanes {
+        let mut value = self.fb.ins().scalar_to_vector(ty, zeroth);
+        for j in 1..self.part_lanes() {
             let next = lane(self, j);
             value = self.fb.ins().insertlane(value, next, j as u8);
         }

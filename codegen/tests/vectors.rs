@@ -1,4 +1,4 @@
-//! Every operation that `vectorizable` admits, at 128 bits, against `Native::eval` per lane.
+//! Every operation that `vectorizable` admits, at every width, against `Native::eval` per lane.
 
 mod common;
 
@@ -18,8 +18,8 @@ struct Vectors {
 }
 
 impl Vectors {
-    fn new(lane_bits: usize, n: usize) -> Vectors {
-        let lanes = 128 / lane_bits;
+    fn new(bits: usize, lane_bits: usize, n: usize) -> Vectors {
+        let lanes = bits / lane_bits;
         assert_eq!(n % lanes, 0);
         let grid = LoopDef {
             extent: n / lanes,
@@ -87,11 +87,11 @@ impl Vectors {
     }
 }
 
-/// All pairs of edge values, padded to a multiple of four.
+/// All pairs of edge values, padded to a multiple of sixteen.
 fn columns(types: &[DType]) -> Vec<Vec<Scalar>> {
     let lists: Vec<_> = types.iter().map(|&t| edges(t)).collect();
     let second = lists.get(1).map_or(1, Vec::len);
-    let n = (lists[0].len() * second).next_multiple_of(4);
+    let n = (lists[0].len() * second).next_multiple_of(16);
     let pick = |j: usize, i: usize| {
         let at = [i / second, i % second, i * 7 + i / second][j];
         lists[j][at % lists[j].len()]
@@ -101,16 +101,20 @@ fn columns(types: &[DType]) -> Vec<Vec<Scalar>> {
         .collect()
 }
 
-fn check(op: Native, types: &[DType], lane_bits: usize, amount: Option<Scalar>, target: Target) {
+/// Width of a vector and of a lane in bits, and what runs it.
+#[derive(Clone, Copy, Debug)]
+struct Setting(usize, usize, Target);
+
+fn check(op: Native, types: &[DType], amount: Option<Scalar>, at: Setting) {
     let to = op.infer(types).unwrap();
     let loaded = &types[..types.len() - amount.is_some() as usize];
     let columns = columns(loaded);
-    let mut v = Vectors::new(lane_bits, columns[0].len());
+    let mut v = Vectors::new(at.0, at.1, columns[0].len());
     let mut args: Vec<Val> = loaded.iter().map(|&t| v.input(t)).collect();
     args.extend(amount.map(|s| v.splat(s)));
     let r = v.put(Inst::Native(op, args), to, true);
     v.output(r);
-    let mut buffers = v.run(target, &columns);
+    let mut buffers = v.run(at.2, &columns);
     for i in 0..columns[0].len() {
         let args: Vec<Scalar> = columns.iter().map(|c| c[i]).chain(amount).collect();
         let (got, want) = (buffers.last_mut().unwrap().get(to, i), op.eval(&args));
@@ -121,12 +125,12 @@ fn check(op: Native, types: &[DType], lane_bits: usize, amount: Option<Scalar>, 
         let ok = if exact { got == want } else { same(got, want) };
         assert!(
             ok,
-            "{op:?} {types:?} {args:x?}: {got:x?}, expected {want:x?}"
+            "{at:?} {op:?} {types:?} {args:x?}: {got:x?}, expected {want:x?}"
         );
     }
 }
 
-fn every_row(target: Target) -> usize {
+fn every_row(bits: usize, target: Target) -> usize {
     let mut rows = 0;
     for lane_bits in [32, 64] {
         for op in common::ops() {
@@ -141,12 +145,13 @@ fn every_row(target: Target) -> usize {
                     continue;
                 }
                 rows += 1;
+                let at = Setting(bits, lane_bits, target);
                 if matches!(op, Native::Shl | Native::ShrLogical | Native::ShrArith) {
                     for amount in edges(ty) {
-                        check(op, &types, lane_bits, Some(amount), target);
+                        check(op, &types, Some(amount), at);
                     }
                 } else {
-                    check(op, &types, lane_bits, None, target);
+                    check(op, &types, None, at);
                 }
             }
         }
@@ -156,12 +161,23 @@ fn every_row(target: Target) -> usize {
 
 #[test]
 fn every_row_host() {
-    assert!(every_row(Target::Host) > 120);
+    assert!(every_row(128, Target::Host) > 120);
+}
+
+#[test]
+fn every_row_256() {
+    every_row(256, Target::Host);
+}
+
+#[test]
+fn every_row_512() {
+    every_row(512, Target::Host);
 }
 
 #[test]
 fn every_row_baseline() {
-    every_row(Target::Baseline);
+    every_row(128, Target::Baseline);
+    every_row(512, Target::Baseline);
 }
 
 /// Splats of constants and of scalars, lane numbers, copies, gathers with every stride.
@@ -173,17 +189,20 @@ fn sources() {
     ] {
         for ty in types {
             for target in [Target::Host, Target::Baseline] {
-                source(lane_bits, ty, target);
+                for bits in [128, 256, 512] {
+                    source(Setting(bits, lane_bits, target), ty);
+                }
             }
         }
     }
 }
 
-fn source(lane_bits: usize, ty: DType, target: Target) {
-    let data: Vec<Scalar> = edges(ty).into_iter().cycle().take(32).collect();
-    let mut v = Vectors::new(lane_bits, 8);
+fn source(at: Setting, ty: DType) {
+    let Setting(bits, lane_bits, target) = at;
+    let data: Vec<Scalar> = edges(ty).into_iter().cycle().take(64).collect();
+    let mut v = Vectors::new(bits, lane_bits, 16);
     let lanes = v.k.lanes;
-    let src = v.param(ty, 32, Access::Read);
+    let src = v.param(ty, 64, Access::Read);
     let mut want: Vec<Box<dyn Fn(usize) -> Scalar>> = vec![];
     let constant = v.splat(data[1]);
     v.output(constant);
@@ -198,14 +217,14 @@ fn source(lane_bits: usize, ty: DType, target: Target) {
     want.push(Box::new(|i| data[3 + i / lanes]));
     for stride in [0i64, 1, 2, 3, -1] {
         let at = Affine {
-            offset: 8,
-            ..v.at()
+            offset: 15,
+            terms: vec![(Term::Loop(GRID), 1)],
         };
         let g = v.put(Inst::Gather(src, at, stride), ty, true);
         v.output(g);
         let data = &data;
         want.push(Box::new(move |i| {
-            data[(8 + (i / lanes * lanes) as i64 + (i % lanes) as i64 * stride) as usize]
+            data[(15 + (i / lanes) as i64 + (i % lanes) as i64 * stride) as usize]
         }));
     }
     if ty.is_int() {
@@ -215,11 +234,11 @@ fn source(lane_bits: usize, ty: DType, target: Target) {
     }
     let mut buffers = v.run(target, std::slice::from_ref(&data));
     for (j, want) in want.iter().enumerate() {
-        for i in 0..8 {
+        for i in 0..16 {
             assert_eq!(
                 buffers[j + 1].get(ty, i),
                 want(i),
-                "{ty} output {j} element {i}"
+                "{at:?} {ty} output {j} element {i}"
             );
         }
     }
