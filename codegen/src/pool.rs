@@ -47,7 +47,7 @@ impl Pool {
                 },
                 Inst::Lanes => Some(pool.insert(match kernel.lane_bits {
                     64 => std::array::from_fn(|i| i as u64),
-                    _ => std::array::from_fn(|i| 2 * i as u64 | (2 * i as u64 + 1) << 32),
+                    _ => std::array::from_fn(|i| (2 * i as u64) | ((2 * i as u64 + 1) << 32)),
                 })),
                 _ => None,
             };
