@@ -76,7 +76,8 @@ impl KernelBuilder {
             });
             lanes(k, tail, &Index::from(blocks * PARTIALS));
         });
-        for half in [8, 4, 2, 1] {
+        // Halve while lanes pay, then fold what is left as values.
+        for half in [8, 4] {
             self.each(half, LoopKind::Lanes, |k, j| {
                 let low = k.load(tile, &j);
                 let high = k.load(tile, &j.plus(half as i64));
@@ -84,7 +85,12 @@ impl KernelBuilder {
                 k.store(tile, &j, new);
             });
         }
-        self.load(tile, &Index::default())
+        let p = [0, 1, 2, 3].map(|j| self.load(tile, &Index::constant(j)));
+        let (even, odd) = (
+            kind.combine(self, p[0], p[2]),
+            kind.combine(self, p[1], p[3]),
+        );
+        kind.combine(self, even, odd)
     }
 
     /// Walks the positions of a window in row-major order with a state of values that `step`

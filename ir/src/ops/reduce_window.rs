@@ -92,7 +92,11 @@ impl ReduceWindow {
         let acc = k.over_window(&self.window.size, vec![start], &mut |k, w, acc| {
             let x = self.element(k, x, (o, w), outside);
             let x = reducer::convert(k, x, dtype.compute());
-            vec![self.kind.combine(k, acc[0], x)]
+            // An identity other than +0, which is none for -0, need not be combined with.
+            match acc[0] == start && self.kind != Reducer::Sum {
+                true => vec![x],
+                false => vec![self.kind.combine(k, acc[0], x)],
+            }
         });
         reducer::convert(k, acc[0], dtype)
     }
