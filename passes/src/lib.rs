@@ -149,6 +149,11 @@ pub const PASSES: &[Pass] = &[
         run: |unit, o| scheduled(unit, o, 5),
     },
     Pass {
+        name: schedule::PASSES[6].name,
+        about: schedule::PASSES[6].about,
+        run: |unit, o| scheduled(unit, o, 6),
+    },
+    Pass {
         name: "plan",
         about: "give every buffer its place in one arena",
         run: |unit, _| match unit {

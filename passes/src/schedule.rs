@@ -8,6 +8,7 @@ mod depend;
 mod fold;
 mod grid;
 mod lanes;
+mod peel;
 mod promote;
 mod rebuild;
 mod unroll;
@@ -58,6 +59,11 @@ pub const PASSES: &[SchedulePass] = &[
         name: "unroll",
         about: "copies the bodies of loops that ask for it; folds and shares what becomes equal",
         run: |k, _| Rebuild::run(k, &mut unroll::Unroll),
+    },
+    SchedulePass {
+        name: "peel",
+        about: "cuts loops where a condition on their index changes",
+        run: |k, _| Rebuild::run(k, &mut peel::Peel),
     },
     SchedulePass {
         name: "collapse",

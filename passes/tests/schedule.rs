@@ -259,6 +259,33 @@ fn row_sum(rows: usize, cols: usize, back: bool) -> Kernel {
     k.finish()
 }
 
+/// `row_sum` over the rows of a tensor of many axes: the first is the grid.
+fn row_sums_of(shape: &[usize], cols: usize) -> Kernel {
+    let rows: usize = shape.iter().product();
+    let mut k = KernelBuilder::new("row_sums_of", shape[0]);
+    let x = k.param(DType::F32, rows * cols, Access::Read);
+    let y = k.param(DType::F32, rows, Access::Write);
+    let i = k.grid();
+    k.nest(&shape[1..], LoopKind::Serial, &mut |k, at| {
+        let row = Index::linear(&[&[i.clone()], at].concat(), shape);
+        let at = |j: &Index| row.mul(cols as i64).add(j);
+        let p = k.scratch(DType::F32, 4);
+        let zero = k.constant(Scalar::f32(0.0));
+        k.each(4, LoopKind::Lanes, |k, j| k.store(p, &j, zero));
+        k.each(cols / 4, LoopKind::Serial, |k, c| {
+            k.each(4, LoopKind::Lanes, |k, j| {
+                let (v, acc) = (k.load(x, &at(&c.mul(4).add(&j))), k.load(p, &j));
+                let sum = add(k, acc, v);
+                k.store(p, &j, sum);
+            })
+        });
+        let parts: Vec<Val> = (0..4).map(|j| k.load(p, &Index::constant(j))).collect();
+        let sum = parts.into_iter().reduce(|a, b| add(k, a, b)).unwrap();
+        k.store(y, &row, sum);
+    });
+    k.finish()
+}
+
 /// Sums along either axis in order, by a register.
 fn serial_sum(rows: usize, cols: usize, along_rows: bool) -> Kernel {
     let (n, m) = if along_rows {
@@ -379,6 +406,36 @@ fn pad(rows: usize, cols: usize, low: usize, high: usize) -> Kernel {
     k.finish()
 }
 
+/// As `pad` along two axes of `[n, h, w, c]`, a window at a time of `size` rows: sums of rows.
+fn pad_and_sum([n, h, w, c]: [usize; 4], low: usize, size: usize) -> Kernel {
+    let (oh, ow) = (h + low, w + low);
+    let mut k = KernelBuilder::new("pad_and_sum", n);
+    let x = k.param(DType::F32, n * h * w * c, Access::Read);
+    let y = k.param(DType::F32, n * oh * ow * c, Access::Write);
+    let i = k.grid();
+    k.nest(&[oh, ow, c], LoopKind::Lanes, &mut |k, at| {
+        let zero = k.constant(Scalar::f32(0.0));
+        let mut sum = zero;
+        for s in 0..size {
+            let from = [at[0].plus(s as i64 - low as i64), at[1].plus(-(low as i64))];
+            let inside = [
+                k.within(&from[0], 0, h as i64),
+                k.within(&from[1], 0, w as i64),
+            ];
+            let inside = k.native(Native::And, &inside);
+            let here = Index::linear(
+                &[i.clone(), from[0].clone(), from[1].clone(), at[2].clone()],
+                &[n, h, w, c],
+            );
+            let v = k.choose(inside, |k| k.load(x, &here), |_| zero);
+            sum = add(k, sum, v);
+        }
+        let to = [i.clone(), at[0].clone(), at[1].clone(), at[2].clone()];
+        k.store(y, &Index::linear(&to, &[n, oh, ow, c]), sum);
+    });
+    k.finish()
+}
+
 /// Rows of a table by index.
 fn embedding(count: usize, vocabulary: usize, width: usize) -> Kernel {
     let mut k = KernelBuilder::new("embedding", count);
@@ -427,6 +484,7 @@ fn accumulators_live_in_registers() {
         &|k, s| matches!(s, Stmt::Let(v) if matches!(k.val(*v).inst, Inst::Load(Mem::Param(1), _))),
     );
     assert_eq!(loads, 2 * 4 + 2, "rows share loads of B");
+    assert_eq!(check(row_sums_of(&[3, 4, 5], 40)).grid(), 60);
     let k = check(row_sum(3, 100, false));
     assert_eq!(k.lanes, 4);
     assert!(scratch_accesses(&k) <= 24, "{}", show(&k));
@@ -437,6 +495,13 @@ fn sums_over_rows_run_in_lanes() {
     let k = check(serial_sum(9, 70, false));
     assert_eq!((k.grid(), k.lanes), (4, 4));
     assert_eq!(vector_stores(&k), 4);
+}
+
+#[test]
+fn padding_is_cut_off() {
+    let k = check(pad(3, 20, 2, 5));
+    assert_eq!(count(&k, &|_, s| matches!(s, Stmt::If(..))), 0);
+    assert!(vector_stores(&k) > 0);
 }
 
 #[test]
@@ -492,6 +557,16 @@ proptest! {
     #[test]
     fn pads(rows in 1usize..4, cols in 1usize..30, low in 0usize..6, high in 0usize..6) {
         check(pad(rows, cols, low, high));
+    }
+
+    #[test]
+    fn windows(shape in prop::array::uniform4(1usize..6), low in 0usize..3, size in 1usize..4) {
+        check(pad_and_sum(shape, low, size));
+    }
+
+    #[test]
+    fn sums_of_matrices(shape in prop::array::uniform3(1usize..4), cols in 1usize..40) {
+        check(row_sums_of(&shape, cols));
     }
 
     #[test]

@@ -119,12 +119,14 @@ fn prune_block(stmts: &mut Vec<Stmt>, live: &Live) {
     });
 }
 
+/// Tile, terms and offset of an address, whether a vector.
+type Slot = (u32, Vec<(Term, i64)>, i64, bool);
+
 /// What is overwritten before anything may read it, walking a block backwards.
 #[derive(Default)]
 struct Pending {
     vars: BTreeSet<Var>,
-    /// Tile, address, vector.
-    stores: BTreeSet<(u32, Vec<(Term, i64)>, i64, bool)>,
+    stores: BTreeSet<Slot>,
     /// Tiles that nothing reads any more.
     dead: BTreeSet<u32>,
 }
@@ -142,8 +144,10 @@ impl Pending {
 fn tiles(vals: &[ValDef], stmts: &[Stmt]) -> BTreeSet<u32> {
     let mut found = BTreeSet::new();
     walk(stmts, &mut |s| match s {
-        Stmt::Store(Mem::Scratch(t), ..) => _ = found.insert(*t),
-        Stmt::Let(v) => _ = found.extend(read(vals, *v)),
+        Stmt::Store(Mem::Scratch(t), ..) => {
+            found.insert(*t);
+        }
+        Stmt::Let(v) => found.extend(read(vals, *v)),
         _ => {}
     });
     found

@@ -38,6 +38,7 @@ pub(super) fn independent(k: &Kernel, chain: &[Loop], stmts: &[Stmt]) -> bool {
     if !scalars {
         return false;
     }
+    stores.retain(|mem| !private(k, stmts, *mem));
     let inner = *chain.last().expect("a loop");
     type Window = (i64, Vec<(Term, i64)>, i64, i64);
     let mut windows: BTreeMap<Mem, Window> = BTreeMap::new();
@@ -68,6 +69,45 @@ pub(super) fn independent(k: &Kernel, chain: &[Loop], stmts: &[Stmt]) -> bool {
         }
     }
     !carries(k, stmts)
+}
+
+/// Whether `mem` is a tile that the first statement to touch it stores to, in all the elements that
+/// are loaded later: then what an iteration leaves in it is nothing to the next.
+fn private(k: &Kernel, stmts: &[Stmt], mem: Mem) -> bool {
+    if matches!(mem, Mem::Param(_)) {
+        return false;
+    }
+    let mut loads = vec![];
+    for (m, at) in addresses(k, stmts) {
+        if m == Some(mem) {
+            let Some(range) = verify::range(k, at) else {
+                return false;
+            };
+            loads.push(range);
+        }
+    }
+    first_store(k, stmts, mem).is_some_and(|(lo, hi)| loads.iter().all(|r| lo <= r.0 && r.1 <= hi))
+}
+
+/// The elements that a block's first access to `mem` stores to, if it is a store without conditions to
+/// consecutive elements.
+fn first_store(k: &Kernel, stmts: &[Stmt], mem: Mem) -> Option<(i64, i64)> {
+    let touches = |s: &&Stmt| {
+        let found = addresses(k, std::slice::from_ref(s));
+        found.iter().any(|(m, _)| *m == Some(mem))
+    };
+    match stmts.iter().find(touches)? {
+        Stmt::For(_, body) => first_store(k, body, mem),
+        Stmt::Store(_, at, _) => {
+            let dense = match at.terms.as_slice() {
+                [] => true,
+                [(Term::Loop(_), c)] => c.abs() == 1,
+                _ => false,
+            };
+            dense.then(|| verify::range(k, at)).flatten()
+        }
+        _ => None,
+    }
 }
 
 /// Whether a register may be read before these statements have set it, though they set it.

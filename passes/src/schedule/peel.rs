@@ -1,0 +1,107 @@
+//! Cuts a loop where conditions on its index change, as at the edges of padding: in each part the
+//! condition is known and folds away.
+
+use super::affine::{self, walk};
+use super::rebuild::{Pass, Rebuild};
+use super::unroll::size;
+use craneflow_ir::loops::*;
+use craneflow_ir::{Cmp, Native};
+
+/// Most cuts of one loop.
+const CUTS: usize = 4;
+/// Greatest number of statements of a loop that is cut.
+const LIMIT: usize = 128;
+
+/// Cuts loops.
+pub(super) struct Peel;
+
+impl Pass for Peel {
+    fn for_loop(&mut self, r: &mut Rebuild, l: Loop, body: &[Stmt]) {
+        let LoopDef { extent, kind } = r.old.loops[l.0 as usize];
+        let mut cuts = cuts(&r.old, l, body);
+        if cuts.is_empty() || cuts.len() > CUTS || size(&r.old, body) > LIMIT {
+            return r.copy_loop(self, l, body);
+        }
+        cuts.push(extent);
+        let mut from = 0;
+        for to in cuts {
+            r.fresh_registers(body);
+            r.each(to - from, kind, body, |r, i| {
+                r.loops[l.0 as usize] = Some(affine::plus(&i, from as i64));
+                r.block(self, body);
+            });
+            from = to;
+        }
+    }
+}
+
+/// Iterations of `l` that begin a run of iterations for which all conditions on `l` alone agree.
+fn cuts(k: &Kernel, l: Loop, body: &[Stmt]) -> Vec<usize> {
+    let mut found = vec![];
+    walk(body, &mut |s| {
+        if let Stmt::If(c, ..) = s {
+            condition(k, l, *c, &mut found);
+        }
+    });
+    found.sort();
+    found.dedup();
+    found
+}
+
+fn condition(k: &Kernel, l: Loop, c: Val, found: &mut Vec<usize>) {
+    match &k.val(c).inst {
+        Inst::Native(Native::And | Native::Or | Native::Not, args) => {
+            args.iter().for_each(|&a| condition(k, l, a, found));
+        }
+        Inst::Native(Native::Cmp(cmp), args) => {
+            if let Some((step, offset)) = of_index(k, l, args[0])
+                && let Inst::Const(bound) = k.val(args[1]).inst
+            {
+                compare(
+                    k.loops[l.0 as usize].extent,
+                    *cmp,
+                    step,
+                    offset - bound as i64,
+                    found,
+                );
+            }
+        }
+        _ => {}
+    }
+}
+
+/// Step and offset of an index value that depends on `l` alone.
+fn of_index(k: &Kernel, l: Loop, v: Val) -> Option<(i64, i64)> {
+    let Inst::Index(at) = &k.val(v).inst else {
+        return None;
+    };
+    match at.terms.as_slice() {
+        [(Term::Loop(m), c)] if *m == l => Some((*c, at.offset)),
+        _ => None,
+    }
+}
+
+/// Where `step * i + offset` changes its relation to 0, for `i` in `0..extent`.
+fn compare(extent: usize, cmp: Cmp, step: i64, offset: i64, found: &mut Vec<usize>) {
+    let holds = |i: usize| {
+        let x = step * i as i64 + offset;
+        match cmp {
+            Cmp::Eq => x == 0,
+            Cmp::Ne => x != 0,
+            Cmp::Lt => x < 0,
+            Cmp::Le => x <= 0,
+            Cmp::Gt => x > 0,
+            Cmp::Ge => x >= 0,
+        }
+    };
+    // The value is near 0 only around here, and relations change nowhere else.
+    let zero = (-offset).div_euclid(step);
+    for i in zero - 1..=zero + 2 {
+        if let Ok(i) = usize::try_from(i)
+            && (1..extent).contains(&i)
+            && holds(i) != holds(i - 1)
+        {
+            found.push(i);
+        }
+    }
+}
