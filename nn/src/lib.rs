@@ -1,4 +1,5 @@
 //! Layers, losses, optimizers, models and data sets
+pub mod checkpoint;
 pub mod data;
 pub mod engine;
 pub mod error;

@@ -8,6 +8,7 @@ mod fit;
 mod network;
 mod programs;
 mod progress;
+mod state;
 mod summary;
 
 pub use fit::{Epoch, FitOptions, History, Logs, Verbose};

@@ -1,0 +1,118 @@
+//! Saving and loading models.
+
+use super::Model;
+use crate::checkpoint::{Checkpoint, read};
+use crate::error::{Names, NnError};
+use craneflow_ir::Array;
+use std::path::Path;
+
+/// What the names of the training state begin with in a file; weights have their own names.
+const TRAINING: &str = "training.";
+
+impl Model {
+    /// Saves the weights and, of a compiled model, the state of its training: slots and counters of
+    /// the optimizer, random state, seed, and numbers of epochs and steps. A training that goes on
+    /// from a file is the same, to the bit, as one that was never interrupted.
+    pub fn save(&mut self, path: impl AsRef<Path>) -> Result<(), NnError> {
+        self.checkpoint().write(path)
+    }
+
+    /// Saves the weights alone.
+    pub fn save_weights(&mut self, path: impl AsRef<Path>) -> Result<(), NnError> {
+        let mut checkpoint = self.checkpoint();
+        checkpoint
+            .tensors
+            .retain(|name, _| !name.starts_with(TRAINING));
+        checkpoint.metadata.retain(|key, _| key == "format");
+        checkpoint.write(path)
+    }
+
+    /// What `save` writes.
+    pub fn checkpoint(&mut self) -> Checkpoint {
+        self.pull();
+        let weights = self.network.weights.len();
+        let mut checkpoint = Checkpoint::default();
+        for (i, (part, array)) in self.parts.iter().zip(&self.state).enumerate() {
+            let prefix = if i < weights { "" } else { TRAINING };
+            let name = format!("{prefix}{}", part.name);
+            checkpoint.tensors.insert(name, array.clone());
+        }
+        let mut note = |key: &str, value: String| {
+            checkpoint.metadata.insert(key.to_string(), value);
+        };
+        note("format", "craneflow".to_string());
+        if let Some(training) = &self.training {
+            note("optimizer", training.optimizer.name().to_string());
+            note("learning_rate", self.rate.to_string());
+            note("seed", self.seed.to_string());
+            note("epochs", self.epochs.to_string());
+            note("steps", self.steps.to_string());
+        }
+        checkpoint
+    }
+
+    /// Loads what `save` wrote. A model that is compiled with the optimizer of the file goes on with
+    /// its training; any other gets the weights alone. Nothing changes if anything is wrong.
+    pub fn load(&mut self, path: impl AsRef<Path>) -> Result<(), NnError> {
+        self.load_parts(path.as_ref(), true)
+    }
+
+    /// Loads the weights of a file alone.
+    pub fn load_weights(&mut self, path: impl AsRef<Path>) -> Result<(), NnError> {
+        self.load_parts(path.as_ref(), false)
+    }
+
+    fn load_parts(&mut self, path: &Path, training: bool) -> Result<(), NnError> {
+        let file = read(path)?;
+        let optimizer = self.training.as_ref().map(|t| t.optimizer.name());
+        let resume = training
+            && optimizer.is_some()
+            && file.metadata.get("optimizer").map(String::as_str) == optimizer;
+        let weights = self.network.weights.len();
+        let mut loaded: Vec<Array> = vec![];
+        for (i, part) in self.parts.iter().enumerate() {
+            if i >= weights && !resume {
+                break;
+            }
+            let prefix = if i < weights { "" } else { TRAINING };
+            let name = format!("{prefix}{}", part.name);
+            let found = file.tensors.get(&name);
+            match found {
+                Some(array) if array.ty == part.ty => loaded.push(array.clone()),
+                _ => {
+                    return Err(NnError::Weight {
+                        path: path.to_path_buf(),
+                        name,
+                        expected: part.ty.to_string(),
+                        found: found.map_or("nothing".to_string(), |a| a.ty.to_string()),
+                    });
+                }
+            }
+        }
+        let own = |name: &String| self.network.weights.iter().any(|w| w.name == *name);
+        let foreign = |name: &&String| !name.starts_with(TRAINING) && !own(name);
+        if let Some(name) = file.tensors.keys().find(foreign) {
+            let weights = self.network.weights.iter().map(|w| &w.name);
+            return Err(NnError::Weight {
+                path: path.to_path_buf(),
+                name: name.clone(),
+                expected: format!("only {}", weights.collect::<Names>()),
+                found: "it".to_string(),
+            });
+        }
+        let number = |key: &str| file.metadata.get(key).and_then(|n| n.parse::<u64>().ok());
+        self.pull();
+        for (i, array) in loaded.into_iter().enumerate() {
+            self.state[i] = array;
+        }
+        if resume {
+            self.seed = number("seed").unwrap_or(self.seed);
+            self.epochs = number("epochs").unwrap_or(self.epochs);
+            self.steps = number("steps").unwrap_or(self.steps);
+            let rate = file.metadata.get("learning_rate");
+            self.rate = rate.and_then(|r| r.parse().ok()).unwrap_or(self.rate);
+        }
+        self.version += 1;
+        Ok(())
+    }
+}
