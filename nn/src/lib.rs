@@ -10,10 +10,12 @@ pub mod layers;
 pub mod loss;
 pub mod metrics;
 pub mod model;
+pub mod models;
 pub mod optim;
 pub mod rng;
 pub mod tensor;
 pub mod trace;
+pub mod workloads;
 
 pub use error::NnError;
 pub use model::{FitOptions, History, Model, Sequential, Verbose};
