@@ -242,7 +242,7 @@ impl Pointwise {
             Rsqrt => Row::float("rsqrt", 1, "1 / sqrt(a), two roundings").within([1.5, 1.5], |x| 1.0 / x[0].sqrt()),
             Cbrt => Row::float("cbrt", 1, "cube root").within([1.0, 1.0], |x| x[0].cbrt()),
             Exp => Row::float("exp", 1, "e^a").within([1.0, 1.0], |x| x[0].exp()),
-            Expm1 => Row::float("expm1", 1, "e^a - 1, accurate near 0").within([1.5, 1.5], |x| x[0].exp_m1()),
+            Expm1 => Row::float("expm1", 1, "e^a - 1, accurate near 0").within([2.0, 2.0], |x| x[0].exp_m1()),
             Log => Row::float("log", 1, "natural logarithm").within([1.0, 1.0], |x| x[0].ln()),
             Log1p => Row::float("log1p", 1, "log(1 + a), accurate near 0").within([1.5, 1.5], |x| x[0].ln_1p()),
             Tanh => Row::float("tanh", 1, "hyperbolic tangent").within([3.0, 3.0], |x| x[0].tanh()),

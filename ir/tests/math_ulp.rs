@@ -5,7 +5,10 @@
 //! through all 2^32 arguments of every `f32` function of one argument and prints the largest
 //! errors; with `CRANEFLOW_MATH_ULP=exp,log` only these.
 
+mod wide;
+
 use craneflow_ir::{DType, Pointwise, Tape};
+use wide::Wide;
 
 const UNARY: [Pointwise; 13] = {
     use Pointwise::*;
@@ -144,6 +147,129 @@ fn f32_functions_on_sampled_arguments() {
         );
         if error > op.row().ulp[0] {
             failed.push((op, error, x));
+        }
+    }
+    assert!(failed.is_empty(), "above the bound: {failed:?}");
+}
+
+/// Numbers that look random: bits of a Weyl sequence, mixed.
+fn random(i: u64) -> u64 {
+    let x = i.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    let x = (x ^ (x >> 29)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    x ^ (x >> 32)
+}
+
+/// A float with an exponent in `exponents`, either sign, and a random fraction.
+fn random_float(i: u64, exponents: std::ops::Range<i64>) -> f64 {
+    let exponent =
+        exponents.start + (random(i ^ 0x55) % (exponents.end - exponents.start) as u64) as i64;
+    let bits = random(i) & (1 << 63 | ((1 << 52) - 1)) | ((exponent + 1023) as u64) << 52;
+    f64::from_bits(bits)
+}
+
+/// What `op` computes for these columns of `f64` arguments.
+fn run64(op: Pointwise, columns: &[Vec<f64>]) -> Vec<f64> {
+    let mut tape = Tape::new();
+    let args: Vec<u32> = columns.iter().map(|_| tape.argument(DType::F64)).collect();
+    let y = op.emit(&mut tape, &args);
+    let mut results = vec![];
+    let load = |k: usize, i: usize| columns[k][i].to_bits();
+    tape.run(columns[0].len(), &[y], load, |_, y| {
+        results.push(f64::from_bits(y[0]))
+    });
+    results
+}
+
+/// Largest error in ULP over normal results, and the arguments.
+fn measure64(
+    op: Pointwise,
+    columns: &[Vec<f64>],
+    reference: impl Fn(&[f64]) -> Wide,
+) -> (f64, Vec<f64>) {
+    let mut worst = (0.0, vec![]);
+    for (i, got) in run64(op, columns).into_iter().enumerate() {
+        let x: Vec<f64> = columns.iter().map(|c| c[i]).collect();
+        let want = reference(&x);
+        let exponent = ((want.0.to_bits() >> 52) & 0x7ff) as i32;
+        if exponent <= 54 || exponent == 0x7ff {
+            continue;
+        }
+        let mut ulp = f64::from_bits(((exponent - 52) as u64) << 52);
+        if want.0.abs() == f64::from_bits((exponent as u64) << 52) && want.1 * want.0 < 0.0 {
+            ulp *= 0.5;
+        }
+        let error = ((got - want.0) - want.1).abs() / ulp;
+        if error.is_nan() || error > worst.0 {
+            worst = (if error.is_nan() { f64::INFINITY } else { error }, x);
+        }
+    }
+    worst
+}
+
+#[test]
+fn f64_functions_on_sampled_arguments() {
+    use Pointwise::*;
+    type Case = (Pointwise, std::ops::Range<i64>, fn(&[f64]) -> Wide);
+    let cases: [Case; 14] = [
+        (Exp, -60..9, |x| wide::exp(x[0].into())),
+        (Expm1, -60..9, |x| wide::expm1(x[0].into())),
+        (Log, -1022..1024, |x| wide::log(x[0].abs().into())),
+        (Log, -2..2, |x| wide::log(x[0].abs().into())),
+        (Log1p, -60..3, |x| wide::log1p(x[0].into())),
+        (Tanh, -60..5, |x| wide::tanh(x[0].into())),
+        (Logistic, -20..9, |x| wide::logistic(x[0].into())),
+        (Erf, -60..3, |x| wide::erf(x[0].into())),
+        (Sine, -30..60, |x| wide::sin_cos(x[0]).0),
+        (Sine, 60..1024, |x| wide::sin_cos(x[0]).0),
+        (Cosine, -30..60, |x| wide::sin_cos(x[0]).1),
+        (Cosine, 60..1024, |x| wide::sin_cos(x[0]).1),
+        (Tan, -30..1024, |x| {
+            wide::sin_cos(x[0]).0 / wide::sin_cos(x[0]).1
+        }),
+        (Cbrt, -300..300, |x| wide::cbrt(x[0].into())),
+    ];
+    let mut failed = vec![];
+    for (op, exponents, reference) in cases {
+        let count = if exponents.end > 1000 && op != Log {
+            1 << 10
+        } else {
+            1 << 13
+        };
+        let argument = |i| match op {
+            Log => random_float(i, exponents.clone()).abs(),
+            Log1p => random_float(i, exponents.clone()).max(-0.999),
+            _ => random_float(i, exponents.clone()),
+        };
+        let (error, x) = measure64(op, &[(0..count).map(argument).collect()], reference);
+        println!("f64 {:9} {error:.4} ULP at {x:?}", op.name());
+        if error > op.row().ulp[1] {
+            failed.push((op, error, x));
+        }
+    }
+    let columns = |a: std::ops::Range<i64>, b: std::ops::Range<i64>| {
+        let column = |seed: u64, e: std::ops::Range<i64>| {
+            (0..1 << 13)
+                .map(|i| random_float(i + seed, e.clone()))
+                .collect::<Vec<_>>()
+        };
+        [column(0, a), column(1 << 40, b)]
+    };
+    let pairs = [
+        columns(-20..20, -20..20),
+        columns(-2..2, -60..12),
+        columns(-300..300, -8..4),
+    ];
+    for [a, b] in pairs {
+        let positive: Vec<f64> = a.iter().map(|x| x.abs()).collect();
+        let power = measure64(Power, &[positive, b.clone()], |x| {
+            wide::pow(x[0].into(), x[1].into())
+        });
+        let angle = measure64(Atan2, &[a, b], |x| wide::atan2(x[0], x[1]));
+        for (op, (error, x)) in [(Power, power), (Atan2, angle)] {
+            println!("f64 {:9} {error:.4} ULP at {x:?}", op.name());
+            if error > op.row().ulp[1] {
+                failed.push((op, error, x));
+            }
         }
     }
     assert!(failed.is_empty(), "above the bound: {failed:?}");

@@ -114,7 +114,7 @@ pub(crate) fn exp<E: Emit>(x: Expr<'_, E>) -> Expr<'_, E> {
     exp_within(x.within(f.range[0], f.range[1]), None, f)
 }
 
-/// Error 1.5 ULP.
+/// Error 2 ULP.
 pub(crate) fn expm1<E: Emit>(x: Expr<'_, E>) -> Expr<'_, E> {
     let f = format(x);
     let (r, t) = reduce(x.within(f.least, f.range[1]), f, f.bias - 1.0);
