@@ -220,7 +220,7 @@ impl Pointwise {
             Multiply => Row::native("multiply", Native::Mul, TWO(Class::Any), "a b; integers wrap; and for bool").within(HALF, |x| x[0] * x[1]),
             Divide => Row::native("divide", Native::Div, TWO(Class::Number), "a / b; integers truncate, x / 0 = -1, MIN / -1 = MIN").within(HALF, |x| x[0] / x[1]),
             Remainder => Row::expand("remainder", TWO(Class::Number), "a - b trunc(a / b), exact, with the sign of a; integer x % 0 = x"),
-            Power => Row::expand("power", TWO(Class::Number), "a to the power b; integers wrap").within([1.0, 1.0], |x| x[0].powf(x[1])),
+            Power => Row::expand("power", TWO(Class::Number), "a to the power b; integers wrap").within([1.25, 1.25], |x| x[0].powf(x[1])),
             Maximum => Row::expand("maximum", TWO(Class::Any), "the larger; NaN if one is, -0 < +0; or for bool"),
             Minimum => Row::expand("minimum", TWO(Class::Any), "the smaller; NaN if one is, -0 < +0; and for bool"),
             Atan2 => Row::float("atan2", 2, "angle of the point (b, a) in (-pi, pi]").within([2.0, 2.0], |x| x[0].atan2(x[1])),

@@ -72,7 +72,7 @@ fn log<E: Emit>(a: Expr<'_, E>) -> Pair<'_, E> {
     (high, k.fma(ln2[1], low) + error)
 }
 
-/// Error 1 ULP. `x^0 = 1^y = 1` even for NaN; a negative finite `x` has only whole powers.
+/// Error 1.25 ULP. `x^0 = 1^y = 1` even for NaN; a negative finite `x` has only whole powers.
 pub(crate) fn power<'s, E: Emit>(x: Expr<'s, E>, y: Expr<'s, E>) -> Expr<'s, E> {
     let infinite = |v: Expr<'s, E>| v.abs().eq(f64::INFINITY);
     let a = x.abs();
