@@ -30,7 +30,8 @@ impl Pad {
         let (low, high) = (self.low[axis], self.high[axis]);
         let low = low.checked_abs().and_then(small).map(|_| low)?;
         let high = high.checked_abs().and_then(small).map(|_| high)?;
-        let step = self.interior[axis].checked_add(1)?;
+        let interior = i64::try_from(self.interior[axis]).ok().and_then(small)?;
+        let step = interior as usize + 1;
         let dilated = match extent.checked_sub(1) {
             None => 0,
             Some(gaps) => gaps.checked_mul(step)?.checked_add(1)?,

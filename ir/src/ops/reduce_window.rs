@@ -7,7 +7,7 @@
 //! - (C5) `and` and `or` take integers or `bool`.
 //! - (C6) A body is `(a.., b..) -> (c..)` over rank-0 values of the element types.
 //! - (C7) Sizes, strides and dilations are at least 1.
-//! - (C8) Padding and padded or dilated extents are in `-2^60..=2^60`.
+//! - (C8) Strides, dilations, padding and padded or dilated extents are in `-2^60..=2^60`.
 //! - (C9) The result has at most `isize::MAX / 8` elements.
 
 use super::common::{Reducer, Window};

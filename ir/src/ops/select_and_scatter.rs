@@ -2,7 +2,7 @@
 //!
 //! - (C1) The lists of the window have an entry per axis of `x`.
 //! - (C2) Sizes and strides are at least 1.
-//! - (C3) Padding and padded extents are in `-2^60..=2^60`.
+//! - (C3) Strides, padding and padded extents are in `-2^60..=2^60`.
 //! - (C4) There is no dilation.
 //! - (C5) `select` is `ge` or `le`.
 //! - (C6) `x` and `source` have one element type, a number.

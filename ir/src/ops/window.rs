@@ -31,7 +31,7 @@ impl Window {
 
     /// The shape of windows over `x`: the number of them along each axis. `entries` is the rule that
     /// every list has an entry per axis, `positive` that sizes, strides and dilations are at least 1,
-    /// `bounded` that extents with holes and padding are in `-2^60..=2^60`.
+    /// `bounded` that strides, dilations, padding and extents with holes are in `-2^60..=2^60`.
     pub fn infer(
         &self,
         op: &'static str,
@@ -74,7 +74,13 @@ impl Window {
         let base = dilated(extent, self.base_dilation[axis])?;
         small(base + small(low)? + small(high)?)?;
         dilated(self.size[axis], self.window_dilation[axis])?;
-        small(i64::try_from(self.stride[axis]).ok()?)?;
+        for n in [
+            self.stride[axis],
+            self.base_dilation[axis],
+            self.window_dilation[axis],
+        ] {
+            small(i64::try_from(n).ok()?)?;
+        }
         Some(())
     }
 
