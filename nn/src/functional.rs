@@ -41,7 +41,9 @@ pub fn elu(x: &Tensor, alpha: f64) -> Tensor {
 
 /// `log(1 + exp(x))` without overflow.
 pub fn softplus(x: &Tensor) -> Tensor {
-    (-x.abs()).exp().log1p() + x.maximum(0.0)
+    // `(x + |x|) / 2` is `max(x, 0)`, exactly, but its slope at 0 is the one half that is right here.
+    let size = x.abs();
+    (-&size).exp().log1p() + (x + size) * 0.5
 }
 
 /// `x * P(N(0, 1) <= x)`, by the error function.

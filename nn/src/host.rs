@@ -1,5 +1,6 @@
 //! Arrays at the surface: what goes into a program (ndarray views, without a copy) and what comes out.
 
+use crate::data::Labels;
 use craneflow_ir::{Array, DType, Type};
 use craneflow_runtime::arena::{AlignedBuf, Element, Number, bytes_of};
 use ndarray::{ArrayBase, ArrayD, Data, Dimension, IxDyn};
@@ -34,6 +35,15 @@ impl<'a> From<&'a Array> for Feed<'a> {
         Feed {
             ty: array.ty.clone(),
             bytes: Cow::Borrowed(array.bytes()),
+        }
+    }
+}
+
+impl<'a> From<&'a Labels> for Feed<'a> {
+    fn from(labels: &'a Labels) -> Feed<'a> {
+        match labels {
+            Labels::Classes(ids) => ids.into(),
+            Labels::Values(values) => values.into(),
         }
     }
 }

@@ -11,12 +11,10 @@
 //!     results.extend(y.gradient(&[&x[0]]));
 //!     results
 //! })?;
-//! # if false {
 //! let mut f = Function::compile(graph, &Default::default())?;
 //! let x = array![1.0f32, 2.0, 3.0];
 //! let results = f.call_named(&[("x", (&x).into())])?;
 //! assert_eq!(results.get::<f32>(1)?, array![2.0, 4.0, 6.0].into_dyn());
-//! # }
 //! # Ok::<(), craneflow_nn::NnError>(())
 //! ```
 
