@@ -15,6 +15,7 @@ pub mod random;
 pub mod scalar;
 pub mod text;
 pub mod types;
+pub mod verify;
 
 pub use array::Array;
 pub use attrs::{Attr, Attrs};
@@ -26,3 +27,4 @@ pub use native::{Cmp, Emit, Evaluator, Native, Scalar, Tape};
 pub use ops::{Op, Rules};
 pub use scalar::{CompareType, Pointwise};
 pub use types::{DType, Shape, Type};
+pub use verify::{Verified, VerifyError, check_graph, verify_graph};

@@ -8,7 +8,7 @@ use std::fmt::{self, Display, Formatter, Write};
 
 /// Native operations with their names; `Cmp` goes by its predicate, the types of `Bitcast` and
 /// `Convert` are those of the results.
-pub(super) const NATIVE: [(Native, &str); 26] = [
+pub(super) const NATIVE: [(Native, &str); 25] = [
     (Native::Add, "add"),
     (Native::Sub, "sub"),
     (Native::Mul, "mul"),
@@ -34,8 +34,6 @@ pub(super) const NATIVE: [(Native, &str); 26] = [
     (Native::Popcnt, "popcnt"),
     (Native::Clz, "clz"),
     (Native::Select, "select"),
-    // A placeholder keeps the table total; `Cmp`, `Bitcast` and `Convert` carry data.
-    (Native::Cmp(crate::native::Cmp::Eq), "eq"),
 ];
 
 /// Name of a native operation in text form.
