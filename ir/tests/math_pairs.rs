@@ -181,7 +181,8 @@ fn f32_functions_of_two_arguments_are_accurate() {
     let angle = |i: usize| {
         [0, 1].map(|k| ((unit(i, k) - 0.5) * 2f64.powf(20.0 * unit(i, 2 - k) - 10.0)) as f32)
     };
-    let cases: [(Pointwise, &dyn Fn(usize) -> [f32; 2]); 3] = [
+    type Case<'a> = (Pointwise, &'a dyn Fn(usize) -> [f32; 2]);
+    let cases: [Case; 3] = [
         (Pointwise::Power, &spread),
         (Pointwise::Power, &near_one),
         (Pointwise::Atan2, &angle),
