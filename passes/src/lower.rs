@@ -259,7 +259,7 @@ impl<'g> GraphLowering<'g> {
         let outs: Vec<Out> = (node.results.iter())
             .map(|&v| {
                 let ty = self.g.ty(v).clone();
-                let mem = k.param(ty.dtype, ty.count(), Access::ReadWrite);
+                let mem = k.param(ty.dtype, ty.count(), Access::Write);
                 Out { ty, mem }
             })
             .collect();

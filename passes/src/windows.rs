@@ -7,7 +7,7 @@ use craneflow_ir::Builder;
 use craneflow_ir::graph::{Graph, Value};
 use craneflow_ir::native::Scalar;
 use craneflow_ir::ops::{Convolution, Op, Pad};
-use craneflow_ir::{Array, Type};
+use craneflow_ir::{Array, Rules, Type};
 
 /// Rewrites every convolution with padding or a dilated input.
 pub fn windows(graph: &Graph) -> Graph {
@@ -33,6 +33,11 @@ fn padded(b: &mut Builder, c: &Convolution, x: &[Value]) -> Option<Value> {
         return None;
     }
     let ty: Type = b.ty(x[0]).clone();
+    let result = c.infer(&[ty.clone(), b.ty(x[1]).clone()]);
+    if result.is_ok_and(|r| r[0].count() == 0) {
+        // No window fits; the paddings may take away more than there is.
+        return None;
+    }
     let rank = ty.rank();
     let mut pad = Pad {
         low: vec![0; rank],

@@ -380,8 +380,8 @@ impl<'a> Host<'a> {
     fn launch(&mut self, k: &Kernel, args: &[Buf]) -> Result<(), LoopError> {
         for (p, &b) in k.params.iter().zip(args) {
             match p.access {
-                Access::Read | Access::ReadWrite => _ = self.read(b)?,
-                Access::Write => _ = self.write(b),
+                Access::Read => _ = self.read(b)?,
+                Access::Write | Access::ReadWrite => _ = self.write(b),
             }
         }
         let map: Vec<usize> = args.iter().map(|b| b.0 as usize).collect();

@@ -53,7 +53,7 @@ pub enum Access {
     Read,
     /// Only stores; every element is stored.
     Write,
-    /// Loads and stores.
+    /// Loads and stores; every element is stored, and stored before it is loaded.
     ReadWrite,
 }
 

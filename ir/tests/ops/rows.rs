@@ -3,7 +3,7 @@
 use crate::common::array;
 use craneflow_ir::ops::common::{Algorithm, ConvDims, Reducer, Window};
 use craneflow_ir::ops::*;
-use craneflow_ir::{Array, Builder, Cmp, DType, Graph, Pointwise, Scalar, Type};
+use craneflow_ir::{Array, Builder, Cmp, DType, Graph, Pointwise, Scalar, Type, Value};
 
 /// An op and its operands.
 pub struct Row {
@@ -383,7 +383,48 @@ pub fn others() -> Vec<Row> {
         algorithm: Algorithm::Philox,
         ty: Type::new(DType::U32, [3, 5]),
     };
+    let carry = [
+        Type::scalar(DType::I32),
+        Type::new(DType::F32, [2]),
+        Type::new(DType::F32, [2]),
+    ];
+    let region = |f: fn(&mut Builder, &[Value]) -> Vec<Value>| -> Box<Graph> {
+        let mut b = Builder::new("region");
+        let types = carry.iter().zip(0..);
+        let x: Vec<Value> = types
+            .map(|(t, i)| b.input(&format!("x{i}"), t.clone()))
+            .collect();
+        for (i, y) in f(&mut b, &x).into_iter().enumerate() {
+            b.output(&format!("y{i}"), y);
+        }
+        Box::new(b.finish())
+    };
+    // Fibonacci numbers: the carries change places.
+    let fibonacci = While {
+        cond: region(|b, x| {
+            let n = b.like(x[0], 7.0);
+            vec![b.compare(Cmp::Lt, x[0], n)]
+        }),
+        body: region(|b, x| {
+            let one = b.like(x[0], 1.0);
+            vec![b.add(x[0], one), x[2], b.add(x[1], x[2])]
+        }),
+    };
+    let swap = While {
+        cond: fibonacci.cond.clone(),
+        body: region(|b, x| {
+            let one = b.like(x[0], 1.0);
+            vec![b.add(x[0], one), x[2], x[1]]
+        }),
+    };
+    let start = [
+        array("i32[]", &[0.]),
+        array("f32[2]", &[0., 1.]),
+        array("f32[2]", &[1., 10.]),
+    ];
     vec![
+        row(fibonacci, &start),
+        row(swap, &start),
         row(
             Iota {
                 ty: Type::new(DType::I32, [2, 3]),

@@ -170,7 +170,7 @@ impl Checker<'_> {
             self.ensure(same, "P2", || {
                 format!("kernel {}: {ty} for {} of {}", k.name, p.len, p.dtype)
             })?;
-            if p.access != Access::Write {
+            if p.access == Access::Read {
                 self.read(b)?;
             }
         }
