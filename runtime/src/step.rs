@@ -100,7 +100,7 @@ enum Action {
         to: Buf,
     },
     Interpret {
-        op: Op,
+        op: Box<Op>,
         args: Vec<Buf>,
         results: Vec<Buf>,
     },
@@ -246,7 +246,7 @@ impl Step {
                 to: *to,
             },
             loops::Step::Interpret { op, args, results } => Action::Interpret {
-                op: op.clone(),
+                op: Box::new(op.clone()),
                 args: args.clone(),
                 results: results.clone(),
             },
