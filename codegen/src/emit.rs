@@ -16,6 +16,8 @@ pub(crate) struct Emitter<'k, 'f, 'b> {
     pub pool: Pool,
     /// Registers that hold one vector: 1, or more where the target's vectors are shorter.
     pub parts: usize,
+    /// Factor by which registers will be widened; vectors then have forms without crossing lanes.
+    pub wide: usize,
     vals: Vec<Slot>,
     vars: Vec<[Variable; MAX_PARTS]>,
 }
@@ -51,19 +53,21 @@ pub(crate) fn aligned() -> MemFlagsData {
 }
 
 impl<'k, 'f, 'b> Emitter<'k, 'f, 'b> {
-    /// For vectors of `parts` registers each, of which the target has `registers`.
+    /// For registers of `wide` times 128 bits, of which the target has `registers`.
     pub fn new(
         kernel: &'k Kernel,
         fb: &'b mut FunctionBuilder<'f>,
-        parts: usize,
+        wide: usize,
         registers: usize,
     ) -> Emitter<'k, 'f, 'b> {
+        let parts = (kernel.lanes * kernel.lane_bits / (128 * wide)).max(1);
         Emitter {
             kernel,
             fb,
             addresses: Addresses::default(),
             pool: Pool::new(kernel, parts, registers),
             parts,
+            wide,
             vals: vec![Slot::Undefined; kernel.vals.len()],
             vars: vec![],
         }

@@ -2,8 +2,8 @@
 
 use crate::emit::Emitter;
 use crate::pool::Line;
-use crate::{CodegenError, Options};
-use craneflow_ir::loops::Kernel;
+use crate::{CodegenError, Options, target};
+use craneflow_ir::loops::{Inst, Kernel, ValDef};
 use cranelift_codegen::control::ControlPlane;
 use cranelift_codegen::ir::{AbiParam, Function, Signature, UserFuncName, types};
 use cranelift_codegen::isa::TargetIsa;
@@ -22,6 +22,10 @@ pub(crate) struct Machine {
     pub disassembly: Option<String>,
     /// Vector constants, passed behind the parameters.
     pub pool: Vec<Line>,
+    /// Bits of the vector registers it uses, if any.
+    pub vector_bits: usize,
+    /// Why it does not use wider ones.
+    pub refused: Option<String>,
     pub time: Duration,
 }
 
@@ -70,23 +74,74 @@ fn one(
     kernel: &Kernel,
     isa: &dyn TargetIsa,
     options: &Options,
-    (cx, builder): &mut (Context, FunctionBuilderContext),
+    cx: &mut (Context, FunctionBuilderContext),
 ) -> Result<Machine, CodegenError> {
     let started = Instant::now();
-    let parts = kernel.lanes * kernel.lane_bits / 128;
-    if kernel.lanes != 1 && !matches!(parts, 1 | 2 | 4) {
+    let bits = kernel.lanes * kernel.lane_bits;
+    if kernel.lanes != 1 && !matches!(bits, 128 | 256 | 512) {
         return Err(CodegenError::Lanes {
             kernel: kernel.name.clone(),
             lanes: kernel.lanes,
             lane_bits: kernel.lane_bits,
         });
     }
+    let widest = match kernel.lanes {
+        1 => 128,
+        _ => bits.min(target::vector_bits(options)),
+    };
+    let mut refused = None;
+    for wide in [4, 2].into_iter().filter(|w| w * 128 <= widest) {
+        if !gathers(kernel) {
+            let mut machine = emit(kernel, isa, options, cx, wide)?;
+            match widened(&machine.bytes, &machine.relocs, wide) {
+                Ok(bytes) => {
+                    machine.bytes = bytes;
+                    machine.time = started.elapsed();
+                    return Ok(machine);
+                }
+                Err(why) => refused = Some(why),
+            }
+        }
+    }
+    let mut machine = emit(kernel, isa, options, cx, 1)?;
+    machine.time = started.elapsed();
+    machine.refused = refused;
+    Ok(machine)
+}
+
+/// Whether a kernel gathers elements that are not adjacent; such vectors are put together in
+/// 128-bit registers.
+fn gathers(kernel: &Kernel) -> bool {
+    let strided = |d: &ValDef| matches!(d.inst, Inst::Gather(_, _, stride) if stride & !1 != 0);
+    kernel.vals.iter().any(strided)
+}
+
+#[cfg(target_arch = "x86_64")]
+fn widened(bytes: &[u8], relocs: &[FinalizedMachReloc], wide: usize) -> Result<Vec<u8>, String> {
+    if !relocs.is_empty() {
+        return Err("a relocation".to_string());
+    }
+    crate::widen::widen(bytes, wide).map_err(|e| e.0)
+}
+
+#[cfg(not(target_arch = "x86_64"))]
+fn widened(_: &[u8], _: &[FinalizedMachReloc], _: usize) -> Result<Vec<u8>, String> {
+    Err("this architecture".to_string())
+}
+
+fn emit(
+    kernel: &Kernel,
+    isa: &dyn TargetIsa,
+    options: &Options,
+    (cx, builder): &mut (Context, FunctionBuilderContext),
+    wide: usize,
+) -> Result<Machine, CodegenError> {
     cx.clear();
     cx.func = Function::with_name_signature(UserFuncName::user(0, 0), signature(isa));
     cx.set_disasm(options.listing);
     let mut fb = FunctionBuilder::new(&mut cx.func, builder);
     let registers = if cfg!(target_arch = "x86_64") { 16 } else { 32 };
-    let pool = Emitter::new(kernel, &mut fb, parts.max(1), registers).kernel();
+    let pool = Emitter::new(kernel, &mut fb, wide, registers).kernel();
     fb.finalize(isa.frontend_config());
     let clif = options.listing.then(|| cx.func.display().to_string());
     cx.compile(isa, &mut ControlPlane::default())
@@ -102,6 +157,8 @@ fn one(
         clif,
         disassembly: code.vcode.clone(),
         pool,
-        time: started.elapsed(),
+        vector_bits: 128 * wide,
+        refused: None,
+        time: Duration::ZERO,
     })
 }

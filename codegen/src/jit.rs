@@ -138,6 +138,8 @@ pub(crate) fn link(
         clif: f.clif,
         disassembly: f.disassembly,
         bytes: f.bytes.len(),
+        vector_bits: f.vector_bits,
+        refused: f.refused,
         time: f.time,
     });
     let listings = listings.collect();

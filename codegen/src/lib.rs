@@ -10,13 +10,16 @@ mod emit;
 mod function;
 mod half;
 mod jit;
+mod mask;
 mod pool;
 mod scalar;
 mod target;
 mod vector;
+#[cfg(target_arch = "x86_64")]
+mod widen;
 
 pub use jit::{Bound, Entry, MemRef};
-pub use target::Target;
+pub use target::{Target, host_vector_bits};
 
 use craneflow_ir::loops::Kernel;
 use std::sync::Arc;
@@ -34,6 +37,9 @@ pub struct Options {
     pub listing: bool,
     /// The instruction set.
     pub target: Target,
+    /// Bits of the widest vector registers to use, where the machine has them: 128, 256 or 512. A
+    /// kernel with wider vectors takes several registers for each. No result depends on it.
+    pub vector_bits: usize,
 }
 
 impl Default for Options {
@@ -43,6 +49,7 @@ impl Default for Options {
             threads: 1,
             listing: false,
             target: Target::Host,
+            vector_bits: 512,
         }
     }
 }
@@ -95,6 +102,8 @@ pub(crate) struct Listing {
     pub clif: Option<String>,
     pub disassembly: Option<String>,
     pub bytes: usize,
+    pub vector_bits: usize,
+    pub refused: Option<String>,
     pub time: Duration,
 }
 
@@ -145,6 +154,16 @@ impl Code {
     /// Bytes of machine code of kernel `i`.
     pub fn size(&self, i: usize) -> usize {
         self.listings[i].bytes
+    }
+
+    /// Bits of the vector registers that kernel `i` uses, if it has vectors.
+    pub fn vector_bits(&self, i: usize) -> usize {
+        self.listings[i].vector_bits
+    }
+
+    /// The instruction for which kernel `i` was denied wider vector registers.
+    pub fn refused(&self, i: usize) -> Option<&str> {
+        self.listings[i].refused.as_deref()
     }
 
     /// Time that compiling kernel `i` took.

@@ -85,6 +85,17 @@ impl Pool {
         })
     }
 
+    /// The entry with which `pshufb` takes, out of eight bytes that every 64 bits hold, byte `j` to
+    /// the low byte of lane `first + j`, and zero elsewhere.
+    pub fn picks(&mut self, lane_bits: usize, first: usize, lanes: usize) -> u32 {
+        let mut bytes = [0x80u8; 64];
+        for j in 0..lanes.min(8) {
+            bytes[(first + j) * lane_bits / 8] = j as u8;
+        }
+        let word = |i: usize| std::array::from_fn(|b| bytes[8 * i + b]);
+        self.insert(std::array::from_fn(|i| u64::from_le_bytes(word(i))))
+    }
+
     /// The entry of a value, if it is a vector constant.
     pub fn entry(&self, v: Val) -> Option<u32> {
         self.of_val[v.0 as usize]
@@ -113,7 +124,7 @@ impl Emitter<'_, '_, '_> {
     /// Loads part `p` of an entry.
     pub fn pooled(&mut self, ty: Type, entry: u32, p: usize) -> Value {
         let base = self.pool.base.expect("loaded at entry");
-        let at = 64 * entry as i32 + 16 * p as i32;
+        let at = 64 * entry as i32 + (16 * self.wide * p) as i32;
         self.fb.ins().load(ty, aligned(), base, at)
     }
 }

@@ -30,12 +30,45 @@ pub(crate) fn isa(options: &Options) -> Result<OwnedTargetIsa, CodegenError> {
         flags.set(name, value).map_err(|e| machine(&e))?;
     }
     let builder = match options.target {
-        Target::Host => cranelift_native::builder().map_err(|e| machine(&e))?,
+        Target::Host => {
+            let mut host = cranelift_native::builder().map_err(|e| machine(&e))?;
+            // Widening maps VEX instructions only. Flags of other architectures do not exist here.
+            for feature in ["f", "vl", "dq", "bitalg", "vbmi"] {
+                let _ = host.set(&format!("has_avx512{feature}"), "false");
+            }
+            host
+        }
         Target::Baseline => isa::lookup(target_lexicon::Triple::host()).map_err(|e| machine(&e))?,
     };
     builder
         .finish(settings::Flags::new(flags))
         .map_err(|e| machine(&e))
+}
+
+/// Bits of the widest vector registers to use.
+pub(crate) fn vector_bits(options: &Options) -> usize {
+    match options.target {
+        Target::Host => host_vector_bits().min(options.vector_bits),
+        Target::Baseline => 128,
+    }
+}
+
+/// Bits of this machine's widest vector registers that generated code can use: the best width for
+/// a schedule.
+pub fn host_vector_bits() -> usize {
+    #[cfg(target_arch = "x86_64")]
+    {
+        use std::arch::is_x86_feature_detected as has;
+        let avx2 = has!("avx2") && has!("fma");
+        let avx512 = has!("avx512f") && has!("avx512dq") && has!("avx512bw");
+        return match (avx2, avx512) {
+            (true, true) => 512,
+            (true, false) => 256,
+            _ => 128,
+        };
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    128
 }
 
 /// Names of the functions below.

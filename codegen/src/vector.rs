@@ -5,13 +5,18 @@ use crate::emit::{Emitter, aligned};
 use crate::scalar::{cast, float_cc, int_cc};
 use craneflow_ir::loops::vector::splat_constant;
 use craneflow_ir::loops::{Affine, Mem, Val};
-use craneflow_ir::{DType, Native, Scalar};
+use craneflow_ir::{Cmp, DType, Native, Scalar};
 use cranelift_codegen::ir::condcodes::FloatCC;
 use cranelift_codegen::ir::{InstBuilder, MemFlagsData, Type, Value, types};
 
 /// Flags of vector accesses: aligned to an element only.
-fn unaligned() -> MemFlagsData {
+pub(crate) fn unaligned() -> MemFlagsData {
     MemFlagsData::new().with_notrap()
+}
+
+/// The most significant bit of a type.
+fn sign_bit(t: DType) -> u64 {
+    1 << (t.bits() - 1)
 }
 
 impl Emitter<'_, '_, '_> {
@@ -26,14 +31,14 @@ impl Emitter<'_, '_, '_> {
         }
     }
 
-    fn mask_type(&self) -> Type {
+    pub fn mask_type(&self) -> Type {
         match self.kernel.lane_bits {
             64 => types::I64X2,
             _ => types::I32X4,
         }
     }
 
-    fn as_type(&mut self, ty: Type, x: Value) -> Value {
+    pub fn as_type(&mut self, ty: Type, x: Value) -> Value {
         match self.fb.func.dfg.value_type(x) == ty {
             true => x,
             false => self.fb.ins().bitcast(ty, cast(), x),
@@ -41,7 +46,7 @@ impl Emitter<'_, '_, '_> {
     }
 
     /// A constant in every lane.
-    fn constant_of(&mut self, s: Scalar) -> Value {
+    pub fn constant_of(&mut self, s: Scalar) -> Value {
         let ty = self.vector_type(s.ty);
         let entry = self.pool.splat(s, self.kernel.lane_bits);
         self.pooled(ty, entry, 0)
@@ -58,7 +63,7 @@ impl Emitter<'_, '_, '_> {
     }
 
     /// Lanes in one part.
-    fn part_lanes(&self) -> usize {
+    pub fn part_lanes(&self) -> usize {
         self.kernel.lanes / self.parts
     }
 
@@ -89,9 +94,21 @@ impl Emitter<'_, '_, '_> {
             Native::Mul if float => ins.fmul(a, x[1]),
             Native::Mul => ins.imul(a, x[1]),
             Native::Div => ins.fdiv(a, x[1]),
-            Native::Neg if float => ins.fneg(a),
+            Native::Neg if float => {
+                let sign = self.constant_of(Scalar {
+                    ty: t,
+                    bits: sign_bit(t),
+                });
+                self.fb.ins().bxor(a, sign)
+            }
             Native::Neg => ins.ineg(a),
-            Native::Abs if float => ins.fabs(a),
+            Native::Abs if float => {
+                let rest = self.constant_of(Scalar {
+                    ty: t,
+                    bits: sign_bit(t) - 1,
+                });
+                self.fb.ins().band(a, rest)
+            }
             Native::Abs if signed => ins.iabs(a),
             Native::Abs => a,
             Native::Min if float => self.pick(a, x[1], a, x[1]),
@@ -111,6 +128,14 @@ impl Emitter<'_, '_, '_> {
             Native::Xor => ins.bxor(a, x[1]),
             Native::Not => ins.bnot(a),
             Native::Cmp(cmp) if float => ins.fcmp(float_cc(cmp), a, x[1]),
+            Native::Cmp(cmp) if t == DType::U64 && !matches!(cmp, Cmp::Eq | Cmp::Ne) => {
+                let sign = self.constant_of(Scalar {
+                    ty: t,
+                    bits: sign_bit(t),
+                });
+                let (l, r) = (self.fb.ins().bxor(a, sign), self.fb.ins().bxor(x[1], sign));
+                self.fb.ins().icmp(int_cc(cmp, true), l, r)
+            }
             Native::Cmp(cmp) => ins.icmp(int_cc(cmp, signed), a, x[1]),
             Native::Select => {
                 let ty = self.fb.func.dfg.value_type(x[1]);
@@ -144,6 +169,15 @@ impl Emitter<'_, '_, '_> {
         let (x, width) = (self.part(a, p), t.bits() as u64);
         let by = amount.min(width - 1) as i64;
         match op {
+            Native::ShrArith if width == 64 => {
+                // (x >> by, with zeros shifted in) as a number of 64 - by bits, sign-extended
+                let moved = self.fb.ins().ushr_imm_s(x, by);
+                let bits = sign_bit(t) >> by;
+                let sign = self.constant_of(Scalar { ty: t, bits });
+                let flipped = self.fb.ins().bxor(moved, sign);
+                let sign = self.constant_of(Scalar { ty: t, bits });
+                self.fb.ins().isub(flipped, sign)
+            }
             Native::ShrArith => self.fb.ins().sshr_imm_s(x, by),
             _ if amount >= width => self.constant_of(Scalar { ty: t, bits: 0 }),
             Native::Shl => self.fb.ins().ishl_imm_s(x, by),
@@ -174,22 +208,7 @@ impl Emitter<'_, '_, '_> {
             let ty = self.vector_type(dtype);
             return self.fb.ins().load(ty, unaligned(), pointer, offset);
         }
-        let wide = self.kernel.lane_bits == 64;
-        let packed = match wide {
-            true => {
-                let two = self.fb.ins().load(types::I16, unaligned(), pointer, offset);
-                self.fb.ins().uextend(types::I32, two)
-            }
-            false => self.fb.ins().load(types::I32, unaligned(), pointer, offset),
-        };
-        let bytes = self.fb.ins().scalar_to_vector(types::I32X4, packed);
-        let bytes = self.as_type(types::I8X16, bytes);
-        let mut lanes = self.fb.ins().uwiden_low(bytes);
-        lanes = self.fb.ins().uwiden_low(lanes);
-        if wide {
-            lanes = self.fb.ins().uwiden_low(lanes);
-        }
-        self.fb.ins().ineg(lanes)
+        self.mask_load(pointer, offset)
     }
 
     /// Stores part `p` of consecutive elements.
@@ -200,23 +219,7 @@ impl Emitter<'_, '_, '_> {
             self.fb.ins().store(unaligned(), value, pointer, offset);
             return;
         }
-        let wide = self.kernel.lane_bits == 64;
-        let value = self.as_type(types::I32X4, value);
-        let halves = self.fb.ins().snarrow(value, value);
-        let bytes = self.fb.ins().snarrow(halves, halves);
-        let words = self.as_type(types::I32X4, bytes);
-        let word = self.fb.ins().extractlane(words, 0);
-        if !wide {
-            let ones = self.fb.ins().band_imm_s(word, 0x0101_0101);
-            self.fb.ins().store(unaligned(), ones, pointer, offset);
-            return;
-        }
-        // Each 64-bit lane has become two equal bytes.
-        let low = self.fb.ins().band_imm_s(word, 1);
-        let high = self.fb.ins().ushr_imm_s(word, 8);
-        let high = self.fb.ins().band_imm_s(high, 0x100);
-        let both = self.fb.ins().bor(low, high);
-        self.fb.ins().istore16(unaligned(), both, pointer, offset);
+        self.mask_store(value, pointer, offset);
     }
 
     /// Part `p` of a vector whose lane `j` is the element at `at + j * stride`.

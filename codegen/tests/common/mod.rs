@@ -47,12 +47,14 @@ pub fn options(target: Target) -> Options {
         threads: 2,
         listing: true,
         target,
+        vector_bits: 512,
     }
 }
 
 /// Runs a kernel over its grid in parts that end at `cuts` (and at the end of the grid).
 pub fn run(kernel: &Kernel, target: Target, buffers: &mut [Buffer], cuts: &[usize]) {
     let code = compile(&[kernel], &options(target)).unwrap();
+    assert_eq!(code.refused(0), None, "{}", code.disassembly(0).unwrap());
     let entry = code.entry(0);
     let args: Vec<MemRef> = buffers.iter_mut().map(Buffer::mem).collect();
     let mut scratch = Buffer::new(kernel.scratch_bytes());

@@ -1,0 +1,307 @@
+//! Wide vectors for x86-64. Cranelift's vectors have 128 bits; a function in which lanes never mix
+//! means the same at 256 and 512. So the function is decoded, each packed instruction replaced by
+//! its wider form, the stack frame scaled with its vector slots, and all of it encoded anew. What is
+//! not known to be safe is refused; the caller then compiles with narrower registers.
+
+mod rows;
+
+use iced_x86::{
+    BlockEncoder, BlockEncoderOptions, Code, Decoder, DecoderOptions, Instruction,
+    InstructionBlock, Mnemonic, OpKind, Register,
+};
+use rows::{How, Row, row};
+
+/// Where the function is decoded and encoded; not 0, which marks added instructions.
+const BASE: u64 = 0x1_0000;
+/// The mask register that added instructions use: functions come without any.
+const MASK: Register = Register::K1;
+/// Displacements take one byte where that is enough.
+const SHORT: u32 = 1;
+
+/// Why a function was refused: the instruction.
+#[derive(Clone, Debug)]
+pub(crate) struct Refused(pub String);
+
+fn refused<T>(i: &Instruction) -> Result<T, Refused> {
+    Err(Refused(format!("{:?}", i.code())))
+}
+
+/// The function with vectors of `factor` (2 or 4) times 128 bits.
+pub(crate) fn widen(bytes: &[u8], factor: usize) -> Result<Vec<u8>, Refused> {
+    let (code, constants) = decode(bytes)?;
+    let mut wide = Wide {
+        factor,
+        out: Vec::with_capacity(code.len() + 8),
+    };
+    // Widening makes no instruction more than 32 bytes longer; constants keep their alignment.
+    let behind = (bytes.len() + 32 * code.len()).next_multiple_of(64) + constants % 64;
+    let moved = BASE + behind as u64;
+    for i in &code {
+        let first = wide.out.len();
+        wide.instruction(i)?;
+        if i.is_ip_rel_memory_operand() {
+            let target = i.ip_rel_memory_address() - BASE - constants as u64 + moved;
+            wide.out[first].set_memory_displacement64(target);
+        }
+        for (n, added) in wide.out[first..].iter_mut().enumerate() {
+            added.set_ip(if n == 0 { i.ip() } else { 0 });
+        }
+    }
+    let block = InstructionBlock::new(&wide.out, BASE);
+    let encoded = BlockEncoder::encode(64, block, BlockEncoderOptions::NONE)
+        .map_err(|e| Refused(e.to_string()))?;
+    let mut result = encoded.code_buffer;
+    if constants < bytes.len() {
+        result.resize(behind, 0xcc);
+        result.extend_from_slice(&bytes[constants..]);
+    }
+    Ok(result)
+}
+
+/// The instructions, and where the constants behind them begin.
+fn decode(bytes: &[u8]) -> Result<(Vec<Instruction>, usize), Refused> {
+    let mut decoder = Decoder::with_ip(64, bytes, BASE, DecoderOptions::NONE);
+    let mut code: Vec<Instruction> = vec![];
+    let mut constants = bytes.len();
+    while decoder.can_decode() && decoder.position() < constants {
+        let i = decoder.decode();
+        if i.is_invalid() {
+            return refused(&i);
+        }
+        if i.is_ip_rel_memory_operand() {
+            let target = i.ip_rel_memory_address().wrapping_sub(BASE) as usize;
+            if target <= decoder.position() || target >= bytes.len() {
+                return refused(&i);
+            }
+            constants = constants.min(target);
+        }
+        code.push(i);
+    }
+    // Padding before the constants decodes to something that is never reached.
+    while code.last().is_some_and(|i| !ends(i)) {
+        code.pop();
+    }
+    Ok((code, constants))
+}
+
+fn ends(i: &Instruction) -> bool {
+    i.mnemonic() == Mnemonic::Ret || i.mnemonic() == Mnemonic::Jmp
+}
+
+struct Wide {
+    factor: usize,
+    out: Vec<Instruction>,
+}
+
+impl Wide {
+    fn register(&self, r: Register) -> Register {
+        if !r.is_xmm() {
+            return r;
+        }
+        let number = r as u32 - Register::XMM0 as u32;
+        match self.factor {
+            2 => Register::YMM0 + number,
+            _ => Register::ZMM0 + number,
+        }
+    }
+
+    fn instruction(&mut self, i: &Instruction) -> Result<(), Refused> {
+        if let Some(row) = row(i.code()) {
+            // A vector constant of the function's own has 128 bits.
+            if i.is_ip_rel_memory_operand() {
+                return refused(i);
+            }
+            return self.packed(i, row);
+        }
+        let vector = |k| i.op_kind(k) == OpKind::Register && i.op_register(k).is_vector_register();
+        if (0..i.op_count()).any(vector) && !scalar(i.mnemonic()) {
+            return refused(i);
+        }
+        let frame = i.op_count() == 1 && i.op0_register() == Register::RBP;
+        match i.mnemonic() {
+            Mnemonic::Call => return refused(i),
+            Mnemonic::Push | Mnemonic::Pop if !frame => return refused(i),
+            _ => {}
+        }
+        if i.mnemonic() == Mnemonic::Ret {
+            self.out.push(Instruction::with(Code::VEX_Vzeroupper));
+        }
+        let mut same = *i;
+        self.frame(&mut same)?;
+        self.out.push(same);
+        Ok(())
+    }
+
+    /// Scales what is relative to the stack pointer.
+    fn frame(&self, i: &mut Instruction) -> Result<(), Refused> {
+        let factor = self.factor as i64;
+        let memory = (0..i.op_count()).any(|k| i.op_kind(k) == OpKind::Memory);
+        if memory && i.memory_base() == Register::RSP {
+            if i.memory_index() != Register::None {
+                return refused(i);
+            }
+            let at = i.memory_displacement64() as i64 * factor;
+            i.set_memory_displacement64(at as u64);
+            i.set_memory_displ_size(SHORT);
+        } else if memory && i.memory_base() == Register::RBP {
+            return refused(i);
+        }
+        let moves = i.op_count() > 0
+            && i.op0_kind() == OpKind::Register
+            && i.op0_register() == Register::RSP;
+        if moves {
+            let code = match i.code() {
+                Code::Sub_rm64_imm8 | Code::Sub_rm64_imm32 => Code::Sub_rm64_imm32,
+                Code::Add_rm64_imm8 | Code::Add_rm64_imm32 => Code::Add_rm64_imm32,
+                _ if matches!(i.mnemonic(), Mnemonic::Pop | Mnemonic::Mov) => return Ok(()),
+                _ => return refused(i),
+            };
+            let bytes = i.immediate(1) as i32 * factor as i32;
+            let ip = i.ip();
+            *i = Instruction::with2(code, Register::RSP, bytes)
+                .map_err(|e| Refused(e.to_string()))?;
+            i.set_ip(ip);
+        }
+        Ok(())
+    }
+
+    fn packed(&mut self, i: &Instruction, row: Row) -> Result<(), Refused> {
+        let zmm = self.factor == 4;
+        let mut w = *i;
+        self.frame(&mut w)?;
+        w.set_code(if zmm { row.zmm } else { row.ymm });
+        for k in 0..i.op_count() {
+            if i.op_kind(k) == OpKind::Register {
+                let element = row.how == How::Source || row.how == How::LowTwice;
+                if !(element && k == 1) {
+                    w.set_op_register(k, self.register(i.op_register(k)));
+                }
+            }
+        }
+        if w.memory_displ_size() > 0 {
+            w.set_memory_displ_size(SHORT);
+        }
+        if row.how == How::LowTwice {
+            let low = i.immediate8() == 0x44 && i.op1_kind() == OpKind::Register;
+            if !low {
+                return refused(i);
+            }
+        }
+        if !zmm {
+            self.out.push(w);
+            return Ok(());
+        }
+        self.masked(i, row, w)
+    }
+
+    /// The 512-bit forms that go by way of a mask register.
+    fn masked(&mut self, i: &Instruction, row: Row, mut w: Instruction) -> Result<(), Refused> {
+        let error = |e: iced_x86::IcedError| Refused(e.to_string());
+        let expand = |code, r| Instruction::with2(code, r, MASK).map_err(error);
+        match row.how {
+            How::Lanes | How::Source | How::LowTwice => self.out.push(w),
+            How::Compare32 | How::Compare64 => {
+                let to = w.op0_register();
+                w.set_op0_register(MASK);
+                self.out.push(w);
+                let code = match row.how {
+                    How::Compare32 => Code::EVEX_Vpmovm2d_zmm_kr,
+                    _ => Code::EVEX_Vpmovm2q_zmm_kr,
+                };
+                self.out.push(expand(code, to)?);
+            }
+            How::Blend32 | How::Blend64 => {
+                let mask = self.register(i.op3_register());
+                let code = match row.how {
+                    How::Blend32 => Code::EVEX_Vpmovd2m_kr_zmm,
+                    _ => Code::EVEX_Vpmovq2m_kr_zmm,
+                };
+                self.out
+                    .push(Instruction::with2(code, MASK, mask).map_err(error)?);
+                w.set_op_mask(MASK);
+                self.out.push(w);
+            }
+            How::Signs32 | How::Signs64 => {
+                let to = match i.op0_register() {
+                    r if r.is_gpr64() => Register::EAX + (r as u32 - Register::RAX as u32),
+                    r => r,
+                };
+                let source = self.register(i.op1_register());
+                let get = Instruction::with2(row.zmm, MASK, source).map_err(error)?;
+                self.out.push(get);
+                let code = match row.how {
+                    How::Signs32 => Code::VEX_Kmovw_r32_kr,
+                    _ => Code::VEX_Kmovb_r32_kr,
+                };
+                self.out.push(expand(code, to)?);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Instructions on one element, which stay as they are.
+fn scalar(m: Mnemonic) -> bool {
+    use Mnemonic::*;
+    matches!(
+        m,
+        Movss
+            | Movsd
+            | Movd
+            | Movq
+            | Vmovss
+            | Vmovsd
+            | Vmovd
+            | Vmovq
+            | Vaddss
+            | Vaddsd
+            | Vsubss
+            | Vsubsd
+            | Vmulss
+            | Vmulsd
+            | Vdivss
+            | Vdivsd
+            | Vminss
+            | Vminsd
+            | Vmaxss
+            | Vmaxsd
+            | Vsqrtss
+            | Vsqrtsd
+            | Vroundss
+            | Vroundsd
+            | Vucomiss
+            | Vucomisd
+            | Vcmpss
+            | Vcmpsd
+            | Vcvtsi2ss
+            | Vcvtsi2sd
+            | Vcvttss2si
+            | Vcvttsd2si
+            | Vcvtss2sd
+            | Vcvtsd2ss
+            | Vfmadd132ss
+            | Vfmadd132sd
+            | Vfmadd213ss
+            | Vfmadd213sd
+            | Vfmadd231ss
+            | Vfmadd231sd
+            | Vfnmadd132ss
+            | Vfnmadd132sd
+            | Vfnmadd213ss
+            | Vfnmadd213sd
+            | Vfnmadd231ss
+            | Vfnmadd231sd
+            | Vfmsub132ss
+            | Vfmsub132sd
+            | Vfmsub213ss
+            | Vfmsub213sd
+            | Vfmsub231ss
+            | Vfmsub231sd
+            | Vfnmsub132ss
+            | Vfnmsub132sd
+            | Vfnmsub213ss
+            | Vfnmsub213sd
+            | Vfnmsub231ss
+            | Vfnmsub231sd
+    )
+}
