@@ -61,11 +61,11 @@ pub fn host_vector_bits() -> usize {
         use std::arch::is_x86_feature_detected as has;
         let avx2 = has!("avx2") && has!("fma");
         let avx512 = has!("avx512f") && has!("avx512dq") && has!("avx512bw");
-        return match (avx2, avx512) {
+        match (avx2, avx512) {
             (true, true) => 512,
             (true, false) => 256,
             _ => 128,
-        };
+        }
     }
     #[cfg(not(target_arch = "x86_64"))]
     128
