@@ -184,8 +184,13 @@ pub enum NnError {
     #[error("the output depends on {name}, which is not among the inputs of the model")]
     Unreachable { name: String },
     /// The program did not compile.
-    #[error("compiling {name}: {message}")]
-    Compile { name: String, message: String },
+    #[error("compiling {name}: {source}")]
+    Compile {
+        name: String,
+        source: craneflow_runtime::CompileError,
+    },
+    #[error(transparent)]
+    Memory(#[from] craneflow_runtime::RunError),
 
     /// A file that could not be read or written.
     #[error("{}: {source}", path.display())]
