@@ -103,6 +103,17 @@ fn maximum_and_minimum() {
         check(Minimum, &[x, y], minus);
     }
     check(Maximum, &[minus, minus], minus);
+    let (inf, low) = (f(f32::INFINITY), f(f32::NEG_INFINITY));
+    for (x, y) in [(inf, low), (low, inf), (inf, f(1.0)), (inf, inf), (f(2.0), inf)] {
+        check(Maximum, &[x, y], inf);
+    }
+    for (x, y) in [(inf, low), (low, low), (low, minus), (f(-2.0), low)] {
+        check(Minimum, &[x, y], low);
+    }
+    for x in [inf, low, zero, minus, f(-1.0)] {
+        check(Maximum, &[x, nan], nan);
+        check(Minimum, &[nan, x], nan);
+    }
     check(Minimum, &[zero, zero], zero);
     check(Maximum, &[f(-1.0), f(-2.0)], f(-1.0));
     check(Minimum, &[f(-1.0), f(-2.0)], f(-2.0));

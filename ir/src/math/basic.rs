@@ -16,9 +16,10 @@ pub(crate) fn maximum<'s, E: Emit>(a: Expr<'s, E>, b: Expr<'s, E>) -> Expr<'s, E
         // Adding +0 turns -0 into +0 and changes nothing else.
         return if is_zero(k, false) { r + 0.0 } else { r };
     }
-    // Equal operands are the same bits or zeros, of which +0 is the larger.
-    let equal = (a.bits() & b.bits()).float();
-    a.is_nan().select(a, a.eq(b).select(equal, a.max(b)))
+    // Both orders give the same bits but for zeros and NaN. There the union is -0 or NaN, and
+    // taking away where they differ makes +0 of zeros unlike in sign.
+    let (m, n) = (a.max(b).bits(), b.max(a).bits());
+    (m | n).float() - (m ^ n).float()
 }
 
 /// The smaller operand as in IEEE-754-2019 `minimum`: a NaN wins, and -0 < +0.
@@ -31,8 +32,8 @@ pub(crate) fn minimum<'s, E: Emit>(a: Expr<'s, E>, b: Expr<'s, E>) -> Expr<'s, E
     if let Some((k, x)) = known_first(a, b).filter(|(k, _)| !is_zero(*k, true)) {
         return k.min(x);
     }
-    let equal = (a.bits() | b.bits()).float();
-    a.is_nan().select(a, a.eq(b).select(equal, a.min(b)))
+    // Both orders give the same bits but for zeros and NaN, where the union is -0 or NaN.
+    (a.min(b).bits() | b.min(a).bits()).float()
 }
 
 /// An operand that is known and no NaN, before the other one.
