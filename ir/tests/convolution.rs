@@ -50,6 +50,18 @@ fn one_axis() {
     assert_eq!(line(|_| (), &[1.], &[1., 10.]), []);
 }
 
+/// Padding is zeros that take part: an infinite weight makes them NaN.
+#[test]
+fn padding_is_zeros() {
+    let y = line(
+        |c| c.window.padding = vec![(1, 0)],
+        &[1., 2.],
+        &[f64::INFINITY, 1.],
+    );
+    assert!(y[0].is_nan());
+    assert_eq!(y[1], f64::INFINITY);
+}
+
 #[test]
 fn features_and_groups() {
     let x = array("f32[1,1,4]", &[1., 2., 3., 4.]);

@@ -16,9 +16,9 @@
 use super::mac;
 use super::prelude::*;
 use crate::attrs::Attr;
-use crate::loops::LoopKind;
+use crate::loops::{LoopKind, Val};
 use crate::native::Emit;
-use crate::native::Native;
+use crate::native::{Native, Scalar};
 use crate::ops::check::{arity, axes, rule, same_dtype, sized};
 use crate::ops::common::{ConvDims, Window};
 
@@ -28,8 +28,8 @@ const OP: &str = "convolution";
 
 /// `convolution(input, kernel)`: StableHLO `convolution`. Accumulates by fused multiply-add from zero
 /// over the window positions in row-major order (a reversed kernel is read backwards), and within
-/// each over the input features of the group; positions in the padding or in the holes of a dilated
-/// input take no part.
+/// each over the input features of the group; padding and the holes of a dilated input are zeros
+/// that take part.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct Convolution {
     /// Strides, padding, `base_dilation` of the input and `window_dilation` of the kernel, per
@@ -251,26 +251,26 @@ impl Rules for Convolution {
             let acc = k.var(start);
             let extents = self.window_of(&kernel).size;
             k.nest(&extents, LoopKind::Serial, &mut |k, w| {
-                let Some((conditions, position)) = self.place(k, &input, at, w) else {
-                    return;
-                };
-                let condition = conditions
-                    .into_iter()
-                    .reduce(|a, b| k.native(Native::And, &[a, b]));
-                let body = |k: &mut KernelBuilder| {
-                    let features = kernel.shape[self.dims.kernel_input];
-                    k.each(features, LoopKind::Serial, |k, f| {
-                        let (l, r) = self.elements(&input, &kernel, at, (&position, w), &f);
-                        let (l, r) = (x[0].at(k, &l), x[1].at(k, &r));
-                        let sum = k.get(acc);
-                        let sum = mac::step(k, sum, l, r);
-                        k.set(acc, sum);
-                    });
-                };
-                match condition {
-                    Some(c) => k.when(c, body),
-                    None => body(k),
-                }
+                let place = self.place(k, &input, at, w);
+                let features = kernel.shape[self.dims.kernel_input];
+                k.each(features, LoopKind::Serial, |k, f| {
+                    let (l, r) = self.elements(&input, &kernel, at, (&place.1, w), &f);
+                    let zero = |k: &mut KernelBuilder| {
+                        k.constant(Scalar {
+                            ty: input.dtype,
+                            bits: 0,
+                        })
+                    };
+                    let l = match place.0.map(|c| (c, k.known(c))) {
+                        None => x[0].at(k, &l),
+                        Some((_, Some(_))) => zero(k),
+                        Some((c, None)) => k.choose(c, |k| x[0].at(k, &l), zero),
+                    };
+                    let r = x[1].at(k, &r);
+                    let sum = k.get(acc);
+                    let sum = mac::step(k, sum, l, r);
+                    k.set(acc, sum);
+                });
             });
             let sum = k.get(acc);
             mac::finish(k, sum, input.dtype)
@@ -279,15 +279,15 @@ impl Rules for Convolution {
 }
 
 impl Convolution {
-    /// Where in the input a window position falls: the conditions for being on an element, and the
-    /// spatial index that holds under them; `None` when it never is.
+    /// Where in the input a window position falls: the condition for being on an element (`None`: it
+    /// always is; a constant: it never is), and the spatial index under that condition.
     fn place(
         &self,
         k: &mut KernelBuilder,
         input: &Type,
         at: &[Index],
         w: &[Index],
-    ) -> Option<(Vec<crate::loops::Val>, Vec<Index>)> {
+    ) -> (Option<Val>, Vec<Index>) {
         let (mut conditions, mut position) = (vec![], vec![]);
         for (i, w) in w.iter().enumerate() {
             let out = &at[self.dims.output_spatial[i]];
@@ -309,14 +309,17 @@ impl Convolution {
             }
             for test in tests {
                 match k.known(test) {
-                    Some(c) if c.bits == 0 => return None,
-                    Some(_) => {}
-                    None => conditions.push(test),
+                    Some(c) if c.bits != 0 => {}
+                    _ => conditions.push(test),
                 }
             }
             position.push(p);
         }
-        Some((conditions, position))
+        let never = conditions.iter().find(|&&c| k.known(c).is_some()).copied();
+        let all = conditions
+            .into_iter()
+            .reduce(|a, b| k.native(Native::And, &[a, b]));
+        (never.or(all), position)
     }
 
     /// The indices of the input and kernel elements of input feature `f` of the group.
@@ -391,8 +394,8 @@ impl<'a> Positions<'a> {
         }
     }
 
-    /// Linear positions in input and kernel, in the order of accumulation.
-    fn pairs(&self, at: &[usize]) -> Vec<(usize, usize)> {
+    /// Linear positions in input (`None` in the padding) and kernel, in the order of accumulation.
+    fn pairs(&self, at: &[usize]) -> Vec<(Option<usize>, usize)> {
         let (d, (ls, rs)) = (&self.op.dims, &self.strides);
         let out = at[d.output_feature];
         let features = self.kernel.shape[d.kernel_input];
@@ -403,12 +406,10 @@ impl<'a> Positions<'a> {
         let right = out * rs[d.kernel_output];
         let mut pairs = vec![];
         for i in 0..self.size.iter().product() {
-            let Some((l, r)) = self.place(at, &unravel(i, &self.size)) else {
-                continue;
-            };
+            let (l, r) = self.place(at, &unravel(i, &self.size));
             pairs.extend((0..features).map(|f| {
                 (
-                    left + l + f * ls[d.input_feature],
+                    l.map(|l| left + l + f * ls[d.input_feature]),
                     right + r + f * rs[d.kernel_input],
                 )
             }));
@@ -416,20 +417,18 @@ impl<'a> Positions<'a> {
         pairs
     }
 
-    /// Linear positions of the spatial part of a window position, if it is on an input element.
-    fn place(&self, at: &[usize], w: &[usize]) -> Option<(usize, usize)> {
+    /// Linear positions of the spatial part of a window position in input and kernel.
+    fn place(&self, at: &[usize], w: &[usize]) -> (Option<usize>, usize) {
         let (op, d) = (self.op, &self.op.dims);
-        let (mut l, mut r) = (0, 0);
+        let (mut l, mut r) = (Some(0), 0);
         for (i, &w) in w.iter().enumerate() {
             let out = at[d.output_spatial[i]];
             let p = (out * op.window.stride[i] + w * op.window.window_dilation[i]) as i64;
-            let p = usize::try_from(p - op.window.padding[i].0).ok()?;
             let holes = op.window.base_dilation[i];
             let axis = d.input_spatial[i];
-            if p % holes != 0 || p / holes >= self.input.shape[axis] {
-                return None;
-            }
-            l += p / holes * self.strides.0[axis];
+            let p = usize::try_from(p - op.window.padding[i].0).ok();
+            let p = p.filter(|p| p % holes == 0 && p / holes < self.input.shape[axis]);
+            l = l.zip(p).map(|(l, p)| l + p / holes * self.strides.0[axis]);
             let w = if op.reversal[i] {
                 self.size[i] - 1 - w
             } else {
@@ -437,6 +436,6 @@ impl<'a> Positions<'a> {
             };
             r += w * self.strides.1[d.kernel_spatial[i]];
         }
-        Some((l, r))
+        (l, r)
     }
 }

@@ -132,7 +132,7 @@ impl Rules for DotGeneral {
             let (rest, n) = (i / rf.len(), i % rf.len());
             let (b, m) = (rest / lf.len(), rest % lf.len());
             let (l, r) = (lb[b] + lf[m], rb[b] + rf[n]);
-            let pairs = lk.iter().zip(&rk).map(|(i, j)| (l + i, r + j));
+            let pairs = lk.iter().zip(&rk).map(|(i, j)| (Some(l + i), r + j));
             mac::dot(&x[0], &x[1], pairs)
         });
         vec![y]

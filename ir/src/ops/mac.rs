@@ -8,36 +8,35 @@ use crate::loops::build::KernelBuilder;
 use crate::native::{Emit, Native, Scalar};
 use crate::types::DType;
 
-/// The sum over `pairs` of `a[i] * b[j]`; `a` and `b` have one element type.
-pub fn dot(a: &Array, b: &Array, pairs: impl Iterator<Item = (usize, usize)>) -> Scalar {
+/// The sum over `pairs` of `a[i] * b[j]`, where `a[None]` is zero; `a` and `b` have one element type.
+pub fn dot(a: &Array, b: &Array, pairs: impl Iterator<Item = (Option<usize>, usize)>) -> Scalar {
     let ty = a.ty.dtype;
+    let zero = Scalar { ty, bits: 0 };
+    let pairs = pairs.map(|(i, j)| (i.map_or(zero, |i| a.get(i)), b.get(j)));
+    let bits = |(a, b): (Scalar, Scalar)| (a.bits, b.bits);
     match ty {
         DType::F64 => {
-            let get = |x: &Array, i| f64::from_bits(x.get(i).bits);
-            let step = |acc, (i, j)| get(a, i).mul_add(get(b, j), acc);
-            Scalar::f64(pairs.fold(0.0, step))
+            let pairs = pairs.map(bits);
+            let pairs = pairs.map(|(a, b)| (f64::from_bits(a), f64::from_bits(b)));
+            Scalar::f64(pairs.fold(0.0, |acc, (a, b)| a.mul_add(b, acc)))
         }
         DType::F32 => {
-            let get = |x: &Array, i| f32::from_bits(x.get(i).bits as u32);
-            let step = |acc, (i, j)| get(a, i).mul_add(get(b, j), acc);
-            Scalar::f32(pairs.fold(0.0, step))
+            let pairs = pairs.map(bits);
+            let pairs = pairs.map(|(a, b)| (f32::from_bits(a as u32), f32::from_bits(b as u32)));
+            Scalar::f32(pairs.fold(0.0, |acc, (a, b)| a.mul_add(b, acc)))
         }
         DType::F16 | DType::BF16 => {
-            let get = |x: &Array, i| x.get(i).to_f64() as f32;
-            let step = |acc, (i, j)| get(a, i).mul_add(get(b, j), acc);
-            Native::Convert(ty).eval(&[Scalar::f32(pairs.fold(0.0, step))])
+            let pairs = pairs.map(|(a, b)| (a.to_f64() as f32, b.to_f64() as f32));
+            let sum = pairs.fold(0f32, |acc, (a, b)| a.mul_add(b, acc));
+            Native::Convert(ty).eval(&[Scalar::f32(sum)])
         }
-        DType::Bool => {
-            let step = |acc, (i, j)| acc | (a.get(i).bits & b.get(j).bits);
-            Scalar {
-                ty,
-                bits: pairs.fold(0, step),
-            }
-        }
+        DType::Bool => Scalar {
+            ty,
+            bits: pairs.map(bits).fold(0, |acc, (a, b)| acc | (a & b)),
+        },
         _ => {
-            let get = |x: &Array, i| x.get(i).bits;
-            let step = |acc: u64, (i, j)| acc.wrapping_add(get(a, i).wrapping_mul(get(b, j)));
-            Scalar::int(ty, pairs.fold(0, step) as i64)
+            let step = |acc: u64, (a, b): (u64, u64)| acc.wrapping_add(a.wrapping_mul(b));
+            Scalar::int(ty, pairs.map(bits).fold(0, step) as i64)
         }
     }
 }

@@ -10,7 +10,6 @@ use craneflow_ir::ops::{Op, While};
 use craneflow_ir::{Array, Builder, DType, GradError, Graph, Pointwise, Scalar, Type, Value};
 
 #[test]
-#[ignore = "some functions have no expansion yet"]
 fn pointwise() {
     rows::pointwise().iter().for_each(check);
 }
