@@ -154,6 +154,11 @@ pub const PASSES: &[Pass] = &[
         run: |unit, o| scheduled(unit, o, 6),
     },
     Pass {
+        name: schedule::PASSES[7].name,
+        about: schedule::PASSES[7].about,
+        run: |unit, o| scheduled(unit, o, 7),
+    },
+    Pass {
         name: "plan",
         about: "give every buffer its place in one arena",
         run: |unit, _| match unit {

@@ -11,6 +11,7 @@ mod lanes;
 mod peel;
 mod promote;
 mod rebuild;
+mod tile;
 mod unroll;
 mod vectorize;
 
@@ -63,12 +64,20 @@ pub const PASSES: &[SchedulePass] = &[
     SchedulePass {
         name: "peel",
         about: "cuts loops where a condition on their index changes",
-        run: |k, _| Rebuild::run(k, &mut peel::Peel),
+        run: |k, _| {
+            Rebuild::run(k, &mut peel::Peel);
+            clean::sweep(k);
+        },
     },
     SchedulePass {
         name: "collapse",
         about: "merges nested loops that walk memory as one",
         run: |k, _| collapse::collapse(k),
+    },
+    SchedulePass {
+        name: "tile",
+        about: "walks transposes tile by tile",
+        run: |k, _| tile::tile(k),
     },
     SchedulePass {
         name: "split_grid",

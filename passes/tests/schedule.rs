@@ -267,7 +267,7 @@ fn row_sums_of(shape: &[usize], cols: usize) -> Kernel {
     let y = k.param(DType::F32, rows, Access::Write);
     let i = k.grid();
     k.nest(&shape[1..], LoopKind::Serial, &mut |k, at| {
-        let row = Index::linear(&[&[i.clone()], at].concat(), shape);
+        let row = Index::linear(&[std::slice::from_ref(&i), at].concat(), shape);
         let at = |j: &Index| row.mul(cols as i64).add(j);
         let p = k.scratch(DType::F32, 4);
         let zero = k.constant(Scalar::f32(0.0));
@@ -498,6 +498,11 @@ fn sums_over_rows_run_in_lanes() {
 }
 
 #[test]
+fn transposes_are_tiled() {
+    assert_eq!(check(transpose(37, 50)).grid(), 3);
+}
+
+#[test]
 fn padding_is_cut_off() {
     let k = check(pad(3, 20, 2, 5));
     assert_eq!(count(&k, &|_, s| matches!(s, Stmt::If(..))), 0);
@@ -530,7 +535,7 @@ proptest! {
     }
 
     #[test]
-    fn transposes(rows in 1usize..40, cols in 1usize..10) {
+    fn transposes(rows in 1usize..70, cols in 1usize..70) {
         check(transpose(rows, cols));
     }
 

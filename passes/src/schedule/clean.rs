@@ -4,17 +4,9 @@ use super::affine::walk;
 use craneflow_ir::loops::*;
 use std::collections::BTreeSet;
 
-/// Removes dead values, registers, tiles and blocks.
+/// Removes dead values, registers, tiles and blocks, and what is overwritten.
 pub(super) fn clean(k: &mut Kernel) {
-    let mut live = Live::default();
-    loop {
-        let found = live_in(k);
-        prune(k, &found);
-        if found == live {
-            break;
-        }
-        live = found;
-    }
+    sweep(k);
     let end = || Pending {
         vars: (0..k.vars.len() as u32).map(Var).collect(),
         dead: (0..k.scratch.len() as u32).collect(),
@@ -24,9 +16,21 @@ pub(super) fn clean(k: &mut Kernel) {
     k.prologue = overwritten(&k.vals, take(&mut k.prologue), Pending::default());
     k.body = overwritten(&k.vals, take(&mut k.body), end());
     k.epilogue = overwritten(&k.vals, take(&mut k.epilogue), end());
-    let live = live_in(k);
-    prune(k, &live);
+    sweep(k);
     renumber(k);
+}
+
+/// Removes what has no effect on what is stored to parameters.
+pub(super) fn sweep(k: &mut Kernel) {
+    let mut live = Live::default();
+    loop {
+        let found = live_in(k);
+        prune(k, &found);
+        if found == live {
+            break;
+        }
+        live = found;
+    }
 }
 
 /// What has an effect on what is stored to parameters.

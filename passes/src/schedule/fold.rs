@@ -110,6 +110,11 @@ fn index_native(k: &Kernel, op: Native, a: &Affine, b: &Affine) -> Option<Folded
             };
             Some(index(whole))
         }
+        Native::Max | Native::Min => {
+            let (lo, hi) = verify::range(k, &sum(-1))?;
+            let first = decided(lo >= 0, hi <= 0)? == (op == Native::Max);
+            Some(index(if first { a.clone() } else { b.clone() }))
+        }
         Native::Cmp(cmp) => {
             let (lo, hi) = verify::range(k, &sum(-1))?;
             let known = match cmp {

@@ -1,5 +1,5 @@
-//! Cuts a loop where conditions on its index change, as at the edges of padding: in each part the
-//! condition is known and folds away.
+//! Cuts a loop where a condition on its index changes, or a clamp of it begins to hold, as at the
+//! edges of padding: in each part these are known and fold away.
 
 use super::affine::{self, walk};
 use super::rebuild::{Pass, Rebuild};
@@ -35,13 +35,18 @@ impl Pass for Peel {
     }
 }
 
-/// Iterations of `l` that begin a run of iterations for which all conditions on `l` alone agree.
+/// Iterations of `l` that begin a run of iterations for which all conditions on and clamps of `l` alone
+/// agree.
 fn cuts(k: &Kernel, l: Loop, body: &[Stmt]) -> Vec<usize> {
     let mut found = vec![];
-    walk(body, &mut |s| {
-        if let Stmt::If(c, ..) = s {
-            condition(k, l, *c, &mut found);
-        }
+    walk(body, &mut |s| match s {
+        Stmt::If(c, ..) => condition(k, l, *c, &mut found),
+        Stmt::Let(v) => match &k.val(*v).inst {
+            Inst::Native(Native::Max, args) => against(k, l, Cmp::Ge, args, &mut found),
+            Inst::Native(Native::Min, args) => against(k, l, Cmp::Le, args, &mut found),
+            _ => {}
+        },
+        _ => {}
     });
     found.sort();
     found.dedup();
@@ -53,27 +58,27 @@ fn condition(k: &Kernel, l: Loop, c: Val, found: &mut Vec<usize>) {
         Inst::Native(Native::And | Native::Or | Native::Not, args) => {
             args.iter().for_each(|&a| condition(k, l, a, found));
         }
-        Inst::Native(Native::Cmp(cmp), args) => {
-            if let Some((step, offset)) = of_index(k, l, args[0])
-                && let Inst::Const(bound) = k.val(args[1]).inst
-            {
-                compare(
-                    k.loops[l.0 as usize].extent,
-                    *cmp,
-                    step,
-                    offset - bound as i64,
-                    found,
-                );
-            }
-        }
+        Inst::Native(Native::Cmp(cmp), args) => against(k, l, *cmp, args, found),
         _ => {}
     }
 }
 
-/// Step and offset of an index value that depends on `l` alone.
+/// A comparison of an index with a constant.
+fn against(k: &Kernel, l: Loop, cmp: Cmp, args: &[Val], found: &mut Vec<usize>) {
+    if let Some((step, offset)) = of_index(k, l, args[0])
+        && let Inst::Const(bound) = k.val(args[1]).inst
+    {
+        let extent = k.loops[l.0 as usize].extent;
+        compare(extent, cmp, step, offset - bound as i64, found);
+    }
+}
+
+/// Step and offset of an index value that depends on `l` alone, or of one that is clamped.
 fn of_index(k: &Kernel, l: Loop, v: Val) -> Option<(i64, i64)> {
-    let Inst::Index(at) = &k.val(v).inst else {
-        return None;
+    let at = match &k.val(v).inst {
+        Inst::Index(at) => at,
+        Inst::Native(Native::Max | Native::Min, args) => return of_index(k, l, args[0]),
+        _ => return None,
     };
     match at.terms.as_slice() {
         [(Term::Loop(m), c)] if *m == l => Some((*c, at.offset)),
