@@ -246,7 +246,7 @@ impl Pointwise {
             Log => Row::float("log", 1, "natural logarithm").within([1.0, 1.0], |x| x[0].ln()),
             Log1p => Row::float("log1p", 1, "log(1 + a), accurate near 0").within([1.5, 1.5], |x| x[0].ln_1p()),
             Tanh => Row::float("tanh", 1, "hyperbolic tangent").within([3.0, 3.0], |x| x[0].tanh()),
-            Logistic => Row::float("logistic", 1, "1 / (1 + e^-a)").within([2.0, 2.0], math::reference::logistic),
+            Logistic => Row::float("logistic", 1, "1 / (1 + e^-a)").within([2.5, 2.5], math::reference::logistic),
             Sine => Row::float("sine", 1, "sine of a in radians, any magnitude").within([2.0, 2.0], |x| x[0].sin()),
             Cosine => Row::float("cosine", 1, "cosine of a in radians, any magnitude").within([2.0, 2.0], |x| x[0].cos()),
             Tan => Row::float("tan", 1, "tangent of a in radians, any magnitude").within([3.5, 3.5], |x| x[0].tan()),

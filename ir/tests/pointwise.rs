@@ -104,7 +104,13 @@ fn maximum_and_minimum() {
     }
     check(Maximum, &[minus, minus], minus);
     let (inf, low) = (f(f32::INFINITY), f(f32::NEG_INFINITY));
-    for (x, y) in [(inf, low), (low, inf), (inf, f(1.0)), (inf, inf), (f(2.0), inf)] {
+    for (x, y) in [
+        (inf, low),
+        (low, inf),
+        (inf, f(1.0)),
+        (inf, inf),
+        (f(2.0), inf),
+    ] {
         check(Maximum, &[x, y], inf);
     }
     for (x, y) in [(inf, low), (low, low), (low, minus), (f(-2.0), low)] {

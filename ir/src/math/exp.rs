@@ -125,7 +125,7 @@ pub(crate) fn expm1<E: Emit>(x: Expr<'_, E>) -> Expr<'_, E> {
     x.abs().lt(f.tiny).select(x, half + half)
 }
 
-/// `1 / (1 + e^-x)`. Error 2 ULP, subnormal results included.
+/// `1 / (1 + e^-x)`. Error 2.5 ULP, subnormal results included.
 pub(crate) fn logistic<E: Emit>(x: Expr<'_, E>) -> Expr<'_, E> {
     let f = format(x);
     let e = exp_within(x.lit(f.range[0]).max(-x.abs()), None, f);

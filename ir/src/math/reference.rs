@@ -15,14 +15,16 @@ pub(crate) fn erf(x: &[f64]) -> f64 {
     if x.abs() < 2.5 {
         // 2/sqrt(pi) x e^(-x^2) sum (2 x^2)^n / (1 3 5 .. (2n+1)), all terms positive
         let (mut term, mut sum) = (1.0, 1.0);
-        for n in 1..80 {
+        let mut n = 1;
+        while term > 1e-18 * sum {
             term *= 2.0 * x * x / (2 * n + 1) as f64;
             sum += term;
+            n += 1;
         }
         return std::f64::consts::FRAC_2_SQRT_PI * x * (-x * x).exp() * sum;
     }
-    let a = x.abs();
-    let tail = (1..80).rev().fold(0.0, |f, k| k as f64 / 2.0 / (a + f));
+    let a = x.abs().min(6.0);
+    let tail = (1..40).rev().fold(0.0, |f, k| k as f64 / 2.0 / (a + f));
     let erfc = (-a * a).exp() / (a + tail) * std::f64::consts::FRAC_2_SQRT_PI / 2.0;
     (1.0 - erfc).copysign(x)
 }
