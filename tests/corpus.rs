@@ -1,19 +1,13 @@
-//! One corpus, every engine: each op with operands, and its gradient graph, through the reference
-//! interpreter, the loop interpreter after the whole pipeline, and machine code, with and without
-//! vectors. All have the same bits.
+//! One corpus, every engine: each op with operands, and its gradient graph.
 
 #[path = "../ir/tests/common/mod.rs"]
 mod common;
+mod engines;
 #[path = "../ir/tests/ops/rows.rs"]
 mod rows;
 
-use craneflow_ir::eval::eval_graph;
 use craneflow_ir::grad::gradient;
-use craneflow_ir::loops::eval::eval_program;
-use craneflow_ir::loops::verify::verify_program;
 use craneflow_ir::{Array, Builder, DType, Graph, Pointwise, Scalar, Type, Value};
-use craneflow_passes::{Unit, compile};
-use craneflow_runtime::{Options, Step};
 use rows::{Numbers, Row};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -43,7 +37,7 @@ fn all(rows: Vec<Row>) {
             };
             for (what, graph) in [("forward", forward(&row)), ("gradient", backward(&row))] {
                 let Some(graph) = graph else { continue };
-                let run = AssertUnwindSafe(|| engines_agree(&graph, &row.x));
+                let run = AssertUnwindSafe(|| engines::agree(&graph, &row.x));
                 if catch_unwind(run).is_err() {
                     failures.push(format!("row {i}: {what} of {:?} in {dtype}", row.op));
                 }
@@ -113,36 +107,6 @@ fn backward(row: &Row) -> Option<Graph> {
     gradient(&b.finish(), 0, &wrt).ok()
 }
 
-fn engines_agree(graph: &Graph, x: &[Array]) {
-    for (plain, vector_bits) in [(true, 0), (false, 0), (false, 128)] {
-        let passes = craneflow_passes::Options { plain, vector_bits };
-        let mut last = graph.clone();
-        let (program, _) = compile(graph.clone(), &passes, &mut |_, unit, _| {
-            if let Unit::Graph(g) = unit {
-                last = g.clone();
-            }
-        });
-        verify_program(&program).unwrap_or_else(|e| panic!("{e}\n{program:#?}"));
-        let expect = eval_graph(&last, x);
-        let loops = eval_program(&program, x).expect("a verified program runs");
-        same("loop interpreter", &expect, &loops);
-        let options = Options {
-            threads: 2,
-            passes,
-            ..Options::default()
-        };
-        let mut step = Step::compile(graph, &options).unwrap_or_else(|e| panic!("{e}"));
-        let found = step.run_arrays(x).expect("inputs fit");
-        same("machine code", &expect, &found);
-    }
-}
-
-fn same(engine: &str, expect: &[Array], found: &[Array]) {
-    for (e, f) in expect.iter().zip(found) {
-        assert!(common::same(e, f), "{engine}: {f:?}, expected {e:?}");
-    }
-}
-
 /// Pointwise functions on the values where they are special, in every type that they take.
 #[test]
 fn special_values() {
@@ -185,7 +149,7 @@ fn special_values() {
     let mut failures = vec![];
     for row in rows {
         let graph = forward(&row).expect("a graph");
-        if catch_unwind(AssertUnwindSafe(|| engines_agree(&graph, &row.x))).is_err() {
+        if catch_unwind(AssertUnwindSafe(|| engines::agree(&graph, &row.x))).is_err() {
             failures.push(format!("{:?} of {}", row.op, row.x[0].ty));
         }
     }

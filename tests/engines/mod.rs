@@ -1,0 +1,63 @@
+//! Every engine on one graph: the reference interpreter, the loop interpreter after the whole pipeline,
+//! and machine code, with and without vectors, on one thread and two. All must have the same bits, and
+//! what is printed must parse to the same graph and program.
+
+use craneflow_ir::eval::eval_graph;
+use craneflow_ir::loops::eval::eval_program;
+use craneflow_ir::loops::verify::verify_program;
+use craneflow_ir::text::{parse_graph, parse_program};
+use craneflow_ir::verify::verify_graph;
+use craneflow_ir::{Array, Graph, Scalar};
+use craneflow_passes::{Unit, compile};
+use craneflow_runtime::{Options, Step};
+
+/// Panics with what differs. The outputs come from the graph after its last graph pass, for `split`
+/// changes the order of long sums.
+pub fn agree(graph: &Graph, x: &[Array]) {
+    verify_graph(graph).unwrap_or_else(|e| panic!("{e}\n{graph}"));
+    let parsed = parse_graph(&graph.to_string());
+    assert!(parsed.as_ref() == Ok(graph), "{parsed:?} from\n{graph}");
+    for (plain, vector_bits, threads) in [(true, 0, 1), (false, 0, 2), (false, 128, 2)] {
+        let passes = craneflow_passes::Options { plain, vector_bits };
+        let mut last = graph.clone();
+        let (program, _) = compile(graph.clone(), &passes, &mut |pass, unit, _| {
+            if let Unit::Graph(g) = unit {
+                verify_graph(g).unwrap_or_else(|e| panic!("after {}: {e}\n{g}", pass.name));
+                last = g.clone();
+            }
+        });
+        verify_program(&program).unwrap_or_else(|e| panic!("{e}\n{program}"));
+        let parsed = parse_program(&program.to_string());
+        assert!(
+            parsed.as_ref() == Ok(&program),
+            "{parsed:?} from\n{program}"
+        );
+        let expect = eval_graph(&last, x);
+        let loops = eval_program(&program, x).expect("a verified program runs");
+        same("loop interpreter", graph, &expect, &loops);
+        let options = Options {
+            threads,
+            passes,
+            ..Options::default()
+        };
+        let mut step = Step::compile(graph, &options).unwrap_or_else(|e| panic!("{e}"));
+        let found = step.run_arrays(x).expect("inputs fit");
+        same("machine code", graph, &expect, &found);
+    }
+}
+
+fn same(engine: &str, graph: &Graph, expect: &[Array], found: &[Array]) {
+    for (i, (e, f)) in expect.iter().zip(found).enumerate() {
+        let equal = e.ty == f.ty && e.iter().zip(f.iter()).all(|(a, b)| equal(a, b));
+        assert!(
+            equal,
+            "{engine}, output {i}: {f:?}, expected {e:?}\n{graph}"
+        );
+    }
+}
+
+/// Equal bits; all NaNs are one.
+fn equal(a: Scalar, b: Scalar) -> bool {
+    let nan = |s: Scalar| s.ty.is_float() && s.to_f64().is_nan();
+    a == b || (nan(a) && nan(b))
+}
