@@ -3,6 +3,7 @@
 
 mod columns;
 pub mod contract;
+mod tiles;
 
 use crate::Options;
 use crate::fuse::{Group, GroupKind, Groups, fuse};
@@ -381,7 +382,7 @@ impl Elements<'_, '_> {
             .iter()
             .map(|&v| k.param(g.ty(v).dtype, g.ty(v).count(), Access::Write))
             .collect();
-        if !self.columns(&mut k, roots, &outs) {
+        if !self.columns(&mut k, roots, &outs) && !self.tiles(&mut k, roots, &outs) {
             let (first, rest) = shape.split_first().map_or((1, &[][..]), |(f, r)| (*f, r));
             k.set_grid(first);
             let kind = if self.has_row_reduction(roots) {

@@ -137,3 +137,23 @@ fn results_that_are_inputs_constants_or_twice_the_same() {
     }
     check(b.finish());
 }
+
+#[test]
+fn transposes_walk_tiles() {
+    for (shape, permutation) in [
+        (&[64, 80][..], &[1, 0][..]),
+        (&[100, 48], &[1, 0]),
+        (&[6, 40, 33], &[2, 0, 1]),
+        (&[6, 40, 33], &[0, 2, 1]),
+        (&[61, 97], &[1, 0]),
+    ] {
+        let mut b = Builder::new("transpose");
+        let x = b.input("x", f32s(shape));
+        let t = b.transpose(x, permutation);
+        let y = b.input("y", b.ty(t).clone());
+        let sum = b.add(t, y);
+        b.output("t", t);
+        b.output("sum", sum);
+        check(b.finish());
+    }
+}
