@@ -33,7 +33,7 @@ impl Elements<'_, '_> {
         outer.truncate(minor);
         k.set_grid(outer.iter().product());
         let outer = k.grid().unravel(&outer);
-        let mut tile = |k: &mut KernelBuilder, start: &Index, columns: usize| {
+        let tile = |k: &mut KernelBuilder, start: &Index, columns: usize| {
             k.each(rows, LoopKind::Serial, |k, i| {
                 k.each(columns, LoopKind::Lanes, |k, j| {
                     let mut at = outer.clone();
