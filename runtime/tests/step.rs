@@ -49,7 +49,7 @@ fn a_training_step_has_the_bits_of_the_reference_and_keeps_its_state() {
         .enumerate()
         .map(|(i, input)| sample(graph.ty(input.value), i))
         .collect();
-    for vector_bits in [0, 128] {
+    for vector_bits in [0, 128, 256, 512] {
         for threads in [1, 3] {
             let mut options = Options {
                 threads,

@@ -17,7 +17,9 @@ pub fn agree(graph: &Graph, x: &[Array]) {
     verify_graph(graph).unwrap_or_else(|e| panic!("{e}\n{graph}"));
     let parsed = parse_graph(&graph.to_string());
     assert!(parsed.as_ref() == Ok(graph), "{parsed:?} from\n{graph}");
-    for (plain, vector_bits, threads) in [(true, 0, 1), (false, 0, 2), (false, 128, 2)] {
+    let wide = [(false, 256, 1), (false, 512, 2)];
+    let narrow = [(true, 0, 1), (false, 0, 2), (false, 128, 2)];
+    for (plain, vector_bits, threads) in narrow.into_iter().chain(wide) {
         let passes = craneflow_passes::Options { plain, vector_bits };
         let mut last = graph.clone();
         let (program, _) = compile(graph.clone(), &passes, &mut |pass, unit, _| {

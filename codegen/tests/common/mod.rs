@@ -20,6 +20,11 @@ impl Buffer {
         }
         b
     }
+    pub fn bytes_of(data: &[u8]) -> Buffer {
+        let mut b = Buffer::new(data.len());
+        b.bytes().copy_from_slice(data);
+        b
+    }
     pub fn bytes(&mut self) -> &mut [u8] {
         let n = self.1;
         // SAFETY: the vector holds at least `n` bytes, and any bytes are valid `u8`s.
