@@ -90,6 +90,16 @@ fn reduce<'s, E: Emit>(x: Expr<'s, E>, f: &Format, offset: f64) -> (Expr<'s, E>,
 
 /// `e^(x + low)` for `x` within `range` and a small `low`. Error 1 ULP.
 fn exp_within<'s, E: Emit>(x: Expr<'s, E>, low: Option<Expr<'s, E>>, f: &Format) -> Expr<'s, E> {
+    let (p, power) = exp_factors(x, low, f);
+    p * power
+}
+
+/// As `exp_within`, as a product: the first factor is normal.
+fn exp_factors<'s, E: Emit>(
+    x: Expr<'s, E>,
+    low: Option<Expr<'s, E>>,
+    f: &Format,
+) -> (Expr<'s, E>, Expr<'s, E>) {
     let (r, t) = reduce(x, f, 2.0 * f.bias);
     let r = low.map_or(r, |low| r + low);
     let p = r.poly(f.exp).fma(r, 1.0).fma(r, 1.0);
@@ -97,7 +107,7 @@ fn exp_within<'s, E: Emit>(x: Expr<'s, E>, low: Option<Expr<'s, E>>, f: &Format)
     let sum = t.bits();
     let first = sum.srl(1);
     let power = |k: Expr<'s, E>| (k << f.fraction_bits).float();
-    p * power(first) * power(sum - first)
+    (p * power(first), power(sum - first))
 }
 
 /// `e^(x + low)` for `|low|` of at most an ULP of `x`; `low` may be NaN where `x` is far outside
@@ -111,7 +121,10 @@ pub(super) fn exp_sum<'s, E: Emit>(x: Expr<'s, E>, low: Expr<'s, E>) -> Expr<'s,
 /// Error 1 ULP, subnormal results included.
 pub(crate) fn exp<E: Emit>(x: Expr<'_, E>) -> Expr<'_, E> {
     let f = format(x);
-    exp_within(x.within(f.range[0], f.range[1]), None, f)
+    let (p, power) = exp_factors(x.within(f.range[0], f.range[1]), None, f);
+    // Below the range, as where a softmax is masked, a factor of 0 spares the slow path that many
+    // processors take when a product underflows.
+    p * x.lt(f.range[0]).select(x.lit(0.0), power)
 }
 
 /// Error 2 ULP.
