@@ -6,7 +6,7 @@
 use crate::build::Builder;
 use crate::error::GradError;
 use crate::graph::{Graph, NodeId, Value};
-use crate::ops::Op;
+use crate::ops::{Concatenate, Op};
 
 /// Appends the gradient of the scalar `y` with respect to each of `wrt`; zeros where `y` does not
 /// depend on it. A value of `wrt` may be any float value of the graph, inputs or not; its gradient
@@ -37,7 +37,7 @@ pub fn append_vjp(
         }
     }
     let active = depends_on(b.graph(), wrt);
-    let mut grads: Vec<Option<Value>> = vec![None; active.len()];
+    let mut grads: Grads = vec![vec![]; active.len()];
     for &(y, dy) in seeds {
         accumulate(b, &mut grads, y, dy);
     }
@@ -46,7 +46,7 @@ pub fn append_vjp(
     for id in (0..end).rev().map(NodeId) {
         pull_back(b, id, &active, &mut grads)?;
     }
-    Ok(wrt.iter().map(|x| grads[x.0 as usize]).collect())
+    Ok(wrt.iter().map(|&x| total(b, &mut grads, x)).collect())
 }
 
 /// The gradient pass: the graph with its outputs, followed by the gradient of output `output` with
@@ -106,23 +106,27 @@ fn depends_on(graph: &Graph, wrt: &[Value]) -> Vec<bool> {
     active
 }
 
+/// What reaches each value, to be added up.
+type Grads = Vec<Vec<Value>>;
+
 fn pull_back(
     b: &mut Builder,
     id: NodeId,
     active: &[bool],
-    grads: &mut [Option<Value>],
+    grads: &mut Grads,
 ) -> Result<(), GradError> {
     let node = b.graph().node(id);
-    let live = |y: &Value| active[y.0 as usize] && grads[y.0 as usize].is_some();
+    let live = |y: &Value| active[y.0 as usize] && !grads[y.0 as usize].is_empty();
     if matches!(node.op, Op::Input(_)) || !node.results.iter().any(live) {
         return Ok(());
     }
     let node = node.clone();
-    let dy: Vec<Option<Value>> = node.results.iter().map(|y| grads[y.0 as usize]).collect();
     let scope = match b.graph().scope_name(node.scope) {
         "" => b.enter("grad"),
         layer => b.enter(&format!("{layer}/grad")),
     };
+    let results = node.results.iter();
+    let dy: Vec<Option<Value>> = results.map(|&y| total(b, grads, y)).collect();
     let dx = node.op.rules().vjp(b, &node.operands, &node.results, &dy);
     for (x, dx) in node.operands.iter().zip(dx?) {
         if let Some(dx) = dx
@@ -135,14 +139,78 @@ fn pull_back(
     Ok(())
 }
 
-fn accumulate(b: &mut Builder, grads: &mut [Option<Value>], x: Value, dx: Value) {
+fn accumulate(b: &mut Builder, grads: &mut Grads, x: Value, dx: Value) {
     if !b.ty(x).dtype.is_float() {
         return;
     }
     assert_eq!(b.ty(x), b.ty(dx), "type of the gradient of %{}", x.0);
-    let slot = &mut grads[x.0 as usize];
-    *slot = Some(match *slot {
-        Some(sum) => b.add(sum, dx),
-        None => dx,
-    });
+    grads[x.0 as usize].push(dx);
+}
+
+/// The sum of what has reached a value.
+fn total(b: &mut Builder, grads: &mut Grads, x: Value) -> Option<Value> {
+    let parts = std::mem::take(&mut grads[x.0 as usize]);
+    let sum = match joined(b, &parts) {
+        Some(whole) => whole,
+        None => parts.into_iter().reduce(|sum, dx| b.add(sum, dx))?,
+    };
+    grads[x.0 as usize] = vec![sum];
+    Some(sum)
+}
+
+/// The parts side by side, when each is something padded with zeros along one axis to a place of its own
+/// and together they fill it: the gradient of a value that is cut into slices.
+fn joined(b: &mut Builder, parts: &[Value]) -> Option<Value> {
+    let (first, true) = (padded(b, *parts.first()?)?, parts.len() > 1) else {
+        return None;
+    };
+    let mut places: Vec<Padded> = vec![first];
+    for &part in &parts[1..] {
+        places.push(padded(b, part)?);
+    }
+    places.sort_by_key(|p| p.from);
+    let axis = places[0].axis;
+    let mut end = 0;
+    for p in &places {
+        if p.axis != axis || p.from != end {
+            return None;
+        }
+        end = p.to;
+    }
+    let full = end == b.shape(parts[0])[axis];
+    let values: Vec<Value> = places.iter().map(|p| p.value).collect();
+    full.then(|| b.op(Concatenate { axis }, &values))
+}
+
+/// A value padded with zeros along one axis, where it fills `from..to`.
+struct Padded {
+    value: Value,
+    axis: usize,
+    from: usize,
+    to: usize,
+}
+
+fn padded(b: &Builder, v: Value) -> Option<Padded> {
+    let node = b.graph().def(v);
+    let Op::Pad(pad) = &node.op else { return None };
+    let zero = match &b.graph().def(node.operands[1]).op {
+        Op::Constant(c) => c.value.get(0).bits == 0,
+        _ => false,
+    };
+    let plain = pad.interior.iter().all(|&i| i == 0)
+        && pad.low.iter().chain(&pad.high).all(|&edge| edge >= 0);
+    let grows = |axis: &usize| pad.low[*axis] + pad.high[*axis] > 0;
+    let mut axes = (0..pad.low.len()).filter(grows);
+    let (axis, None) = (axes.next()?, axes.next()) else {
+        return None;
+    };
+    let value = node.operands[0];
+    let from = pad.low[axis] as usize;
+    let to = from + b.shape(value)[axis];
+    (zero && plain).then_some(Padded {
+        value,
+        axis,
+        from,
+        to,
+    })
 }
