@@ -15,7 +15,7 @@ mod tile;
 mod unroll;
 mod vectorize;
 
-use craneflow_ir::loops::Kernel;
+use craneflow_ir::loops::{Kernel, LoopKind};
 use rebuild::{Keep, Rebuild};
 
 /// What a schedule must know about the machine. No result depends on it.
@@ -59,14 +59,20 @@ pub const PASSES: &[SchedulePass] = &[
     SchedulePass {
         name: "unroll",
         about: "copies the bodies of loops that ask for it; folds and shares what becomes equal",
-        run: |k, _| Rebuild::run(k, &mut unroll::Unroll),
+        run: |k, _| {
+            if k.loops.iter().any(|l| l.kind == LoopKind::Unroll) {
+                Rebuild::run(k, &mut unroll::Unroll);
+            }
+        },
     },
     SchedulePass {
         name: "peel",
         about: "cuts loops where a condition on their index changes",
         run: |k, _| {
-            Rebuild::run(k, &mut peel::Peel);
-            clean::sweep(k);
+            if peel::applies(k) {
+                Rebuild::run(k, &mut peel::Peel);
+                clean::sweep(k);
+            }
         },
     },
     SchedulePass {

@@ -7,6 +7,9 @@ use craneflow_ir::loops::*;
 
 /// Merges loops.
 pub(super) fn collapse(k: &mut Kernel) {
+    if !nested(&k.body) && !around_loop(&k.body) && !nested(&k.epilogue) && !nested(&k.prologue) {
+        return;
+    }
     let mut r = Rebuild::new(std::mem::take(k));
     let (prologue, body, epilogue) = r.parts();
     r.block(&mut Collapse, &prologue);
@@ -18,6 +21,19 @@ pub(super) fn collapse(k: &mut Kernel) {
     });
     r.new.epilogue = r.take();
     *k = r.finish();
+}
+
+fn around_loop(stmts: &[Stmt]) -> bool {
+    matches!(stmts, [Stmt::For(..)])
+}
+
+/// Whether a loop holds nothing but another.
+fn nested(stmts: &[Stmt]) -> bool {
+    stmts.iter().any(|s| match s {
+        Stmt::For(_, body) => around_loop(body) || nested(body),
+        Stmt::If(_, a, b) => nested(a) || nested(b),
+        _ => false,
+    })
 }
 
 struct Collapse;

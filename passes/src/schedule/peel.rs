@@ -5,7 +5,7 @@ use super::affine::{self, walk};
 use super::rebuild::{Pass, Rebuild};
 use super::unroll::size;
 use craneflow_ir::loops::*;
-use craneflow_ir::{Cmp, Native};
+use craneflow_ir::{Cmp, DType, Native};
 
 /// Most cuts of one loop.
 const CUTS: usize = 4;
@@ -14,6 +14,25 @@ const LIMIT: usize = 128;
 
 /// Cuts loops.
 pub(super) struct Peel;
+
+/// Whether a kernel has something to cut at.
+pub(super) fn applies(k: &Kernel) -> bool {
+    let mut found = false;
+    for part in [&k.prologue, &k.body, &k.epilogue] {
+        walk(part, &mut |s| {
+            found |= match s {
+                Stmt::If(..) => true,
+                Stmt::Let(v) => {
+                    let def = k.val(*v);
+                    def.dtype == DType::I64
+                        && matches!(def.inst, Inst::Native(Native::Max | Native::Min, _))
+                }
+                _ => false,
+            }
+        });
+    }
+    found
+}
 
 impl Pass for Peel {
     fn for_loop(&mut self, r: &mut Rebuild, l: Loop, body: &[Stmt]) {

@@ -6,6 +6,7 @@ use super::fold;
 use craneflow_ir::DType;
 use craneflow_ir::loops::*;
 use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, Hasher};
 
 /// A pass: what becomes of each loop.
 pub(super) trait Pass {
@@ -22,11 +23,41 @@ impl Pass for Keep {
     }
 }
 
+/// A quick hash; the tables are small, short-lived and looked up often.
+#[derive(Default)]
+struct Mix(u64);
+
+impl Hasher for Mix {
+    fn write(&mut self, bytes: &[u8]) {
+        bytes.iter().for_each(|&b| self.write_u64(b as u64));
+    }
+
+    fn write_u8(&mut self, x: u8) {
+        self.write_u64(x as u64);
+    }
+
+    fn write_u32(&mut self, x: u32) {
+        self.write_u64(x as u64);
+    }
+
+    fn write_usize(&mut self, x: usize) {
+        self.write_u64(x as u64);
+    }
+
+    fn write_u64(&mut self, x: u64) {
+        self.0 = (self.0.rotate_left(5) ^ x).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    }
+
+    fn finish(&self) -> u64 {
+        self.0 ^ (self.0 >> 32)
+    }
+}
+
 #[derive(Default)]
 struct Block {
     stmts: Vec<Stmt>,
     /// Values with the version of the memory they were loaded from.
-    memo: HashMap<(Inst, DType, bool), (Val, u32)>,
+    memo: HashMap<(Inst, DType, bool), (Val, u32), BuildHasherDefault<Mix>>,
     /// Loads must not leave it.
     guarded: bool,
     /// Memory stored to in it, when it is run many times.

@@ -18,6 +18,9 @@ const FULL_TILE: usize = 256;
 /// Vectorises the loops that can be; the kernel gets lanes of 32 bits, or of 64 when no loop works
 /// with those. A kernel that has vectors keeps their lanes.
 pub(super) fn vectorize(k: &mut Kernel, target: &Target) {
+    if k.loops.iter().all(|l| l.kind != LoopKind::Lanes) {
+        return;
+    }
     for bits in [32, 64] {
         let lanes = match k.lanes {
             1 => target.lanes(bits),
