@@ -295,3 +295,44 @@ proptest! {
         engines::agree(&decode(&choices, backward), &inputs());
     }
 }
+
+/// The decoder makes graphs worth testing: all kinds of nodes, and gradients.
+#[test]
+fn graphs_are_varied() {
+    let mut state = 1u64;
+    let mut byte = || {
+        state = state.wrapping_mul(6364136223846793005).wrapping_add(1);
+        (state >> 40) as u8
+    };
+    let mut names = std::collections::BTreeMap::new();
+    for i in 0..200 {
+        let choices: Vec<Choice> = (0..12).map(|_| (byte(), byte(), byte(), byte())).collect();
+        let graph = decode(&choices, i % 2 == 0);
+        for node in &graph.nodes {
+            *names.entry(node.op.name()).or_insert(0) += 1;
+        }
+    }
+    for name in [
+        "concatenate",
+        "convert",
+        "dot_general",
+        "dynamic_slice",
+        "gather",
+        "pad",
+        "reduce",
+        "reduce_window",
+        "reshape",
+        "reverse",
+        "scatter",
+        "select",
+        "select_and_scatter",
+        "slice",
+        "sort",
+        "transpose",
+    ] {
+        assert!(
+            names.get(name).is_some_and(|&n| n >= 2),
+            "{name}: {names:?}"
+        );
+    }
+}
