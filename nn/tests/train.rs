@@ -233,3 +233,17 @@ classes                   (None, 10)                 650
 ";
     assert_eq!(text, expected);
 }
+
+/// The image is an input that is read as a matrix at once.
+#[test]
+fn the_perceptron_fits_a_batch() {
+    let entry = craneflow_nn::models::BuiltIn::find("mlp").expect("is built in");
+    let mut model = entry.model_for(&[6, 6, 1], 2).expect("a model");
+    entry.compile(&mut model, Some(0.01)).expect("compiles");
+    let (x, y) = halves(32);
+    let history = model.fit(&x, &y, quiet(10, 16)).expect("trains");
+    assert!(
+        history.last("accuracy").expect("is there") > 0.95,
+        "{history:?}"
+    );
+}

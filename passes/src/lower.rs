@@ -154,6 +154,7 @@ impl<'g> GraphLowering<'g> {
                     Some(out.buffer(&format!("c{}", v.0), c.value.ty.clone(), kind));
             }
         }
+        self.views();
         for group in &groups.groups {
             self.group(group, out);
             self.views();
