@@ -1,6 +1,6 @@
 //! Arithmetic on addresses.
 
-use craneflow_ir::loops::{Affine, Kernel, Loop, Stmt, Term, Val, verify};
+use craneflow_ir::loops::{Affine, Kernel, Loop, Term, Val, verify};
 
 /// A constant.
 pub(super) fn constant(offset: i64) -> Affine {
@@ -66,19 +66,4 @@ pub(super) fn div_rem(k: &Kernel, a: &Affine, d: i64) -> Option<(Affine, Affine)
         terms: whole.into_iter().map(|(t, c)| (t, c / d)).collect(),
     };
     (lo >= 0 && hi < d).then_some((whole, rest))
-}
-
-/// Calls `f` for every statement of a block, nested ones included, in program order.
-pub(super) fn walk<'a>(stmts: &'a [Stmt], f: &mut dyn FnMut(&'a Stmt)) {
-    for s in stmts {
-        f(s);
-        match s {
-            Stmt::For(_, body) => walk(body, f),
-            Stmt::If(_, a, b) => {
-                walk(a, f);
-                walk(b, f);
-            }
-            _ => {}
-        }
-    }
 }

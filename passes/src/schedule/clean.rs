@@ -1,6 +1,6 @@
 //! Removes what nothing observes, and renumbers values, loops, registers and tiles in order of use.
 
-use super::affine::walk;
+use super::scan::walk;
 use craneflow_ir::loops::*;
 use std::collections::BTreeSet;
 

@@ -1,8 +1,9 @@
 //! Merges perfectly nested loops whose addresses run on as if they were one, the grid included.
 
 use super::affine::{constant, of_loop};
-use super::depend::{addresses, independent};
+use super::depend::independent;
 use super::rebuild::{Pass, Rebuild};
+use super::scan::addresses;
 use craneflow_ir::loops::*;
 
 /// Merges loops.

@@ -1,23 +1,8 @@
 //! Whether the iterations of a loop are independent.
 
-use super::affine::walk;
+use super::scan::{addresses, registers, walk};
 use craneflow_ir::loops::*;
 use std::collections::{BTreeMap, BTreeSet};
-
-/// Every address in a block, with the memory it is an address of (`None`: an index value).
-pub(super) fn addresses<'a>(k: &'a Kernel, stmts: &'a [Stmt]) -> Vec<(Option<Mem>, &'a Affine)> {
-    let mut found = vec![];
-    walk(stmts, &mut |s| match s {
-        Stmt::Store(mem, at, _) => found.push((Some(*mem), at)),
-        Stmt::Let(v) => match &k.val(*v).inst {
-            Inst::Load(mem, at) | Inst::Gather(mem, at, _) => found.push((Some(*mem), at)),
-            Inst::Index(at) => found.push((None, at)),
-            _ => {}
-        },
-        _ => {}
-    });
-    found
-}
 
 /// Whether the loops `chain`, outermost first, whose addresses all advance by `c` elements per
 /// iteration of the innermost as if they were one loop, touch memory they store to in
@@ -112,7 +97,7 @@ fn first_store(k: &Kernel, stmts: &[Stmt], mem: Mem) -> Option<(i64, i64)> {
 
 /// Whether a register may be read before these statements have set it, though they set it.
 fn carries(k: &Kernel, stmts: &[Stmt]) -> bool {
-    let own: BTreeSet<Var> = super::rebuild::registers(stmts).into_iter().collect();
+    let own: BTreeSet<Var> = registers(stmts).into_iter().collect();
     reads_first(k, stmts, &own, &mut BTreeSet::new())
 }
 

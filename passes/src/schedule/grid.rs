@@ -1,10 +1,11 @@
 //! Gives the grid a reasonable granularity: blocks of elements where its items are single elements,
 //! parts of rows where it has few long rows.
 
+use super::Target;
 use super::affine::{self, constant, of_loop};
 use super::lanes::analyse;
-use super::rebuild::{Keep, Rebuild, uses};
-use super::{Target, affine::walk};
+use super::rebuild::{Keep, Rebuild};
+use super::scan::{uses, walk};
 use craneflow_ir::loops::*;
 use craneflow_ir::{DType, Native};
 

@@ -1,6 +1,6 @@
 //! Whether a loop can be run lane by lane in vectors, and which of its values differ by lane.
 
-use super::rebuild::{count_uses, registers};
+use super::scan::{count_uses, registers};
 use craneflow_ir::loops::vector::{vector_dtype, vectorizable};
 use craneflow_ir::loops::*;
 use craneflow_ir::{DType, Native};

@@ -1,8 +1,9 @@
 //! Cuts a loop where a condition on its index changes, or a clamp of it begins to hold, as at the
 //! edges of padding: in each part these are known and fold away.
 
-use super::affine::{self, walk};
+use super::affine;
 use super::rebuild::{Pass, Rebuild};
+use super::scan::walk;
 use super::unroll::size;
 use craneflow_ir::loops::*;
 use craneflow_ir::{Cmp, DType, Native};

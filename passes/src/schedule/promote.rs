@@ -1,6 +1,6 @@
 //! Keeps elements of tiles in registers where every access to them is at a constant address.
 
-use super::affine::walk;
+use super::scan::walk;
 use craneflow_ir::loops::*;
 use std::collections::BTreeMap;
 

@@ -3,10 +3,12 @@
 
 use super::affine;
 use super::fold;
+use super::hash::Mix;
+use super::scan::{count_uses, registers, stored, uses};
 use craneflow_ir::DType;
 use craneflow_ir::loops::*;
 use std::collections::HashMap;
-use std::hash::{BuildHasherDefault, Hasher};
+use std::hash::BuildHasherDefault;
 
 /// A pass: what becomes of each loop.
 pub(super) trait Pass {
@@ -20,36 +22,6 @@ pub(super) struct Keep;
 impl Pass for Keep {
     fn for_loop(&mut self, r: &mut Rebuild, l: Loop, body: &[Stmt]) {
         r.copy_loop(self, l, body);
-    }
-}
-
-/// A quick hash; the tables are small, short-lived and looked up often.
-#[derive(Default)]
-struct Mix(u64);
-
-impl Hasher for Mix {
-    fn write(&mut self, bytes: &[u8]) {
-        bytes.iter().for_each(|&b| self.write_u64(b as u64));
-    }
-
-    fn write_u8(&mut self, x: u8) {
-        self.write_u64(x as u64);
-    }
-
-    fn write_u32(&mut self, x: u32) {
-        self.write_u64(x as u64);
-    }
-
-    fn write_usize(&mut self, x: usize) {
-        self.write_u64(x as u64);
-    }
-
-    fn write_u64(&mut self, x: u64) {
-        self.0 = (self.0.rotate_left(5) ^ x).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    }
-
-    fn finish(&self) -> u64 {
-        self.0 ^ (self.0 >> 32)
     }
 }
 
@@ -84,48 +56,6 @@ pub(super) struct Rebuild {
     versions: [Vec<u32>; 2],
     /// Values that registers are known to hold here.
     held: Vec<Option<Val>>,
-}
-
-/// Memory stored to by statements.
-pub(super) fn stored(stmts: &[Stmt]) -> Vec<Mem> {
-    let mut mems = vec![];
-    affine::walk(stmts, &mut |s| match s {
-        Stmt::Store(mem, ..) if !mems.contains(mem) => mems.push(*mem),
-        _ => {}
-    });
-    mems
-}
-
-/// Registers set by statements.
-pub(super) fn registers(stmts: &[Stmt]) -> Vec<Var> {
-    let mut vars = vec![];
-    affine::walk(stmts, &mut |s| match s {
-        Stmt::Set(var, _) if !vars.contains(var) => vars.push(*var),
-        _ => {}
-    });
-    vars
-}
-
-/// Number of statements that touch each register of a kernel.
-pub(super) fn uses(k: &Kernel) -> Vec<usize> {
-    let mut n = vec![0; k.vars.len()];
-    for part in [&k.prologue, &k.body, &k.epilogue] {
-        count_uses(k, part, &mut n);
-    }
-    n
-}
-
-/// Adds to `n` the number of statements of a block that touch each register.
-pub(super) fn count_uses(k: &Kernel, stmts: &[Stmt], n: &mut [usize]) {
-    affine::walk(stmts, &mut |s| match s {
-        Stmt::Set(var, _) => n[var.0 as usize] += 1,
-        Stmt::Let(v) => {
-            if let Inst::Get(var) = k.val(*v).inst {
-                n[var.0 as usize] += 1
-            }
-        }
-        _ => {}
-    });
 }
 
 impl Rebuild {

@@ -1,8 +1,8 @@
 //! Walks transposes tile by tile, so that what a cache line brings is used while it is there.
 
 use super::affine::{self, of_loop};
-use super::depend::addresses;
 use super::rebuild::{Keep, Rebuild};
+use super::scan::addresses;
 use craneflow_ir::loops::*;
 
 /// Rows and columns of a tile.

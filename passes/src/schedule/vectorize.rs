@@ -1,10 +1,11 @@
 //! Turns `Lanes` loops into loops of vectors with a scalar tail.
 
+use super::Target;
 use super::affine::{self, constant};
 use super::lanes::{Kind, Lanes, analyse};
 use super::rebuild::{Pass, Rebuild};
+use super::scan::addresses;
 use super::unroll::size;
-use super::{Target, depend};
 use craneflow_ir::loops::*;
 use craneflow_ir::{DType, Native};
 
@@ -139,7 +140,7 @@ impl Vectorize {
             let jam = largest(&[4, 2], vectors.min(128 / size.max(1)));
             return Shape { repeat: 1, jam };
         }
-        let tile = depend::addresses(k, body)
+        let tile = addresses(k, body)
             .iter()
             .any(|(mem, at)| matches!(mem, Some(Mem::Scratch(_))) && at.coefficient(l) != 0);
         let few = vectors <= FEW && vectors * size <= FULL;
