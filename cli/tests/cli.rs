@@ -46,7 +46,7 @@ const TABLE: &str =
 const GRAPH: &str = "\
 graph @square_sum(%x: f32[4]) {
   %1: f32[4] = multiply %x %x
-  return y=%1
+  return %1 as y
 }
 ";
 
