@@ -75,7 +75,10 @@ impl Choice {
     /// The model, with the weights of a seed.
     pub fn build(&self, seed: u64, threads: usize) -> Result<Model, NnError> {
         let model = self.entry.model_for(&self.input, self.outputs)?;
-        let options = Options { threads, ..Options::default() };
+        let options = Options {
+            threads,
+            ..Options::default()
+        };
         Ok(model.seed(seed).options(options))
     }
 

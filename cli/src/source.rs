@@ -19,12 +19,12 @@ pub fn read(path: &Path) -> Result<Source> {
     let first = text.lines().map(str::trim_start);
     let mut first = first.filter(|line| !line.is_empty() && !line.starts_with(';'));
     if first.next().is_some_and(|line| line.starts_with("program")) {
-        let program = parse_program(&text).map_err(|e| anyhow!("{}: {e}", path.display()))?;
+        let program = parse_program(&text).map_err(|e| anyhow!("{}:{e}", path.display()))?;
         let verified = Verified::program(program);
         return Ok(Source::Program(
-            verified.map_err(|e| anyhow!("{}: {e}", path.display()))?,
+            verified.map_err(|e| anyhow!("{}:{e}", path.display()))?,
         ));
     }
-    let graph = parse_verified(&text).map_err(|e| anyhow!("{}: {e}", path.display()))?;
+    let graph = parse_verified(&text).map_err(|e| anyhow!("{}:{e}", path.display()))?;
     Ok(Source::Graph(graph))
 }

@@ -253,12 +253,9 @@ fn programs_are_dumped_and_run() {
     assert!(good(at, &["dump", "g.ir", "--kernel", "0", "--clif"]).contains("function"));
 
     let wrong = [
-        (&GRAPH[..40], "error: cut.ir: "),
-        (&GRAPH.replace("%x %x", "%x %z"), "error: cut.ir: line 2"),
-        (
-            &GRAPH.replace("f32[4] =", "f32[5] ="),
-            "error: cut.ir: line 2",
-        ),
+        (&GRAPH[..40], "error: cut.ir:"),
+        (&GRAPH.replace("%x %x", "%x %z"), "error: cut.ir:2:"),
+        (&GRAPH.replace("f32[4] =", "f32[5] ="), "error: cut.ir:2:"),
     ];
     for (text, start) in wrong {
         std::fs::write(at.join("cut.ir"), text).expect("writes");
