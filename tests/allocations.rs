@@ -15,8 +15,10 @@ fn step(threads: usize) -> Step {
     let mut model = entry.model().expect("builds");
     entry.compile(&mut model, None).expect("compiles");
     let graph = model.train_graph(32).expect("traces");
-    let mut options = Options::default();
-    options.threads = threads;
+    let options = Options {
+        threads,
+        ..Options::default()
+    };
     let mut step = Step::compile(&graph, &options).expect("compiles");
     for i in 0..step.inputs().len() {
         let ty = step.inputs()[i].ty.clone();
