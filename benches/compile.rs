@@ -11,7 +11,10 @@ use std::time::Instant;
 const ROUNDS: usize = 5;
 
 fn main() -> Result<(), Box<dyn Error>> {
-    let asked: Vec<String> = std::env::args().skip(1).filter(|a| !a.starts_with('-')).collect();
+    let asked: Vec<String> = std::env::args()
+        .skip(1)
+        .filter(|a| !a.starts_with('-'))
+        .collect();
     let training = NAMES.iter().filter(|name| name.starts_with('W'));
     for name in training.filter(|name| asked.is_empty() || asked.iter().any(|a| a == *name)) {
         let graph = workload(name)?.graph;
@@ -26,11 +29,19 @@ fn main() -> Result<(), Box<dyn Error>> {
         }
         let (time, step) = best.expect("there is a round");
         let kernels = step.program().kernels.len();
-        println!("{name}: {:.1} ms, {} nodes, {kernels} kernels", time * 1e3, graph.nodes.len());
+        println!(
+            "{name}: {:.1} ms, {} nodes, {kernels} kernels",
+            time * 1e3,
+            graph.nodes.len()
+        );
         for (pass, time) in &step.times().passes {
             println!("  {pass:12} {:8.2} ms", time.as_secs_f64() * 1e3);
         }
-        println!("  {:12} {:8.2} ms", "codegen", step.times().codegen.as_secs_f64() * 1e3);
+        println!(
+            "  {:12} {:8.2} ms",
+            "codegen",
+            step.times().codegen.as_secs_f64() * 1e3
+        );
     }
     Ok(())
 }

@@ -11,7 +11,10 @@ use std::time::{Duration, Instant};
 const TIME: Duration = Duration::from_millis(500);
 
 fn main() -> Result<(), Box<dyn Error>> {
-    let asked: Vec<String> = std::env::args().skip(1).filter(|a| !a.starts_with('-')).collect();
+    let asked: Vec<String> = std::env::args()
+        .skip(1)
+        .filter(|a| !a.starts_with('-'))
+        .collect();
     let cores = Options::default().threads;
     for name in NAMES {
         if !asked.is_empty() && !asked.iter().any(|a| a == name) {

@@ -16,9 +16,9 @@ pub struct Args {
     /// A data set by name (`craneflow data list`), or a file or folder
     #[arg(long, default_value = "digits")]
     data: String,
-    /// Passes over the data
-    #[arg(long, default_value_t = 10)]
-    epochs: usize,
+    /// Passes over the data; default: 20 for the digits, 5 for others
+    #[arg(long)]
+    epochs: Option<usize>,
     /// Samples in a step
     #[arg(long, default_value_t = 32, value_parser = positive)]
     batch: usize,
@@ -67,10 +67,12 @@ pub fn run(args: &Args) -> Result<()> {
         shape_text(&choice.input),
         test.len()
     );
+    let few = if train.name() == "digits" { 20 } else { 5 };
+    let epochs = args.epochs.unwrap_or(few);
     let start = Instant::now();
     let options = FitOptions {
         batch_size: args.batch,
-        epochs: args.epochs,
+        epochs,
         validation_data: Some((test.inputs().into(), labels(test))),
         verbose: match args.lines {
             true => Verbose::Lines,
@@ -81,7 +83,7 @@ pub fn run(args: &Args) -> Result<()> {
     model.fit(train.inputs(), labels(train), options)?;
     let time = start.elapsed().as_secs_f64();
     let found = model.evaluate(test.inputs(), labels(test))?;
-    println!("{} epochs in {time:.1} s", args.epochs);
+    println!("{epochs} epochs in {time:.1} s");
     for (name, value) in &found {
         match name.as_str() {
             "accuracy" => println!("held-out accuracy: {:.2} %", 100.0 * value),
@@ -103,10 +105,20 @@ fn next_steps(args: &Args, data: &str) {
     println!("saved {file}");
     println!();
     println!("Next:");
-    println!("  craneflow predict {file}{from}     what the model says about held-out samples");
-    println!("  craneflow evaluate {file}{from}    loss and metrics again");
-    println!("  craneflow dump --after fuse        what the compiler made of a training step");
-    println!("  craneflow data list                other data sets");
+    for (command, what) in [
+        (
+            format!("predict {file}{from}"),
+            "what the model says about held-out samples",
+        ),
+        (format!("evaluate {file}{from}"), "loss and metrics again"),
+        (
+            "dump --after fuse".to_string(),
+            "what the compiler made of a training step",
+        ),
+        ("data list".to_string(), "other data sets"),
+    ] {
+        println!("  craneflow {command:38}  {what}");
+    }
     if std::env::var_os("CARGO").is_some() {
         println!("(with `cargo run --release -p craneflow-cli --` for `craneflow`)");
     }

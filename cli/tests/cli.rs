@@ -45,7 +45,7 @@ const TABLE: &str =
 
 const GRAPH: &str = "\
 graph @square_sum(%x: f32[4]) {
-  %1: f32[4] = multiply %x %x
+  %1: f32[4] = multiply %x, %x
   return %1 as y
 }
 ";
@@ -63,7 +63,6 @@ fn flags_that_make_no_sense_are_refused_with_2() {
         &["bench"],
         &["bench", "--workload", "W1", "--seconds", "soon"],
         &["run"],
-        &["data"],
         &["predict", "--data", "digits", "--input", "x.npy"],
     ] {
         assert!(bad(at, 2, args).contains("error"), "{args:?}");
@@ -254,7 +253,7 @@ fn programs_are_dumped_and_run() {
 
     let wrong = [
         (&GRAPH[..40], "error: cut.ir:"),
-        (&GRAPH.replace("%x %x", "%x %z"), "error: cut.ir:2:"),
+        (&GRAPH.replace("%x, %x", "%x, %z"), "error: cut.ir:2:"),
         (&GRAPH.replace("f32[4] =", "f32[5] ="), "error: cut.ir:2:"),
     ];
     for (text, start) in wrong {
