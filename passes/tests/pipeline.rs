@@ -157,3 +157,18 @@ fn transposes_walk_tiles() {
         check(b.finish());
     }
 }
+
+#[test]
+fn a_product_reads_a_reshaped_input_as_a_view() {
+    let mut b = Builder::new("flatten");
+    let (x, w) = (
+        b.input("x", f32s(&[6, 2, 3, 2])),
+        b.input("w", f32s(&[12, 9])),
+    );
+    let x = b.reshape(x, &[6, 12]);
+    let y = b.op(dot(), &[x, w]);
+    b.output("y", y);
+    let g = b.finish();
+    assert_eq!(craneflow_passes::fuse::fuse(&g).groups.len(), 1);
+    check(g);
+}
