@@ -10,6 +10,7 @@ use iced_x86::{
     InstructionBlock, Mnemonic, OpKind, Register,
 };
 use rows::{How, Row, row};
+use std::collections::HashSet;
 
 /// Where the function is decoded and encoded; not 0, which marks added instructions.
 const BASE: u64 = 0x1_0000;
@@ -36,9 +37,20 @@ pub(crate) fn widen(bytes: &[u8], factor: usize) -> Result<Vec<u8>, Refused> {
     // Widening makes no instruction more than 32 bytes longer; constants keep their alignment.
     let behind = (bytes.len() + 32 * code.len()).next_multiple_of(64) + constants % 64;
     let moved = BASE + behind as u64;
-    for i in &code {
+    let targets: HashSet<u64> = code.iter().map(|i| i.near_branch_target()).collect();
+    let mut skip = false;
+    for (n, i) in code.iter().enumerate() {
+        if std::mem::take(&mut skip) {
+            continue;
+        }
         let first = wide.out.len();
-        wide.instruction(i)?;
+        match loaded_broadcast(&code[n..], &targets) {
+            Some((load, row)) => {
+                skip = true;
+                wide.packed(&load, row)?;
+            }
+            None => wide.instruction(i)?,
+        }
         if i.is_ip_rel_memory_operand() {
             let target = i.ip_rel_memory_address() - BASE - constants as u64 + moved;
             wide.out[first].set_memory_displacement64(target);
@@ -56,6 +68,65 @@ pub(crate) fn widen(bytes: &[u8], factor: usize) -> Result<Vec<u8>, Refused> {
         result.extend_from_slice(&bytes[constants..]);
     }
     Ok(result)
+}
+
+/// A scalar load that only the next instruction uses, to repeat it in all lanes: the load that
+/// does both, which leaves the arithmetic units alone.
+fn loaded_broadcast(code: &[Instruction], targets: &HashSet<u64>) -> Option<(Instruction, Row)> {
+    let [load, spread, rest @ ..] = code else {
+        return None;
+    };
+    let narrow = match (load.code(), spread.code()) {
+        (Code::VEX_Vmovss_xmm_m32, Code::VEX_Vbroadcastss_xmm_xmm) => {
+            Code::VEX_Vbroadcastss_xmm_m32
+        }
+        (Code::VEX_Vmovsd_xmm_m64, Code::VEX_Vpshufd_xmm_xmmm128_imm8)
+            if spread.immediate8() == 0x44 =>
+        {
+            Code::VEX_Vpbroadcastq_xmm_xmmm64
+        }
+        _ => return None,
+    };
+    let (from, to) = (load.op0_register(), spread.op0_register());
+    let used = spread.op1_kind() == OpKind::Register && spread.op1_register() == from;
+    let alone = !load.is_ip_rel_memory_operand() && !targets.contains(&spread.ip());
+    if !used || !alone || (from != to && !dead(rest, from)) {
+        return None;
+    }
+    let mut both = *load;
+    both.set_code(narrow);
+    both.set_op0_register(to);
+    Some((both, row(narrow)?))
+}
+
+/// Whether a vector register is surely written before it is read.
+fn dead(code: &[Instruction], r: Register) -> bool {
+    for i in code {
+        let names = |k| i.op_kind(k) == OpKind::Register && i.op_register(k) == r;
+        if (1..i.op_count()).any(names) {
+            return false;
+        }
+        if i.op_count() > 0 && names(0) {
+            return overwrites(i.code());
+        }
+        if i.near_branch_target() != 0 || i.mnemonic() == Mnemonic::Ret {
+            return i.mnemonic() == Mnemonic::Ret;
+        }
+    }
+    false
+}
+
+/// Moves, which do not read their first operand.
+fn overwrites(code: Code) -> bool {
+    matches!(
+        code,
+        Code::VEX_Vmovss_xmm_m32
+            | Code::VEX_Vmovsd_xmm_m64
+            | Code::VEX_Vmovups_xmm_xmmm128
+            | Code::VEX_Vmovdqu_xmm_xmmm128
+            | Code::VEX_Vbroadcastss_xmm_xmm
+            | Code::Movdqa_xmm_xmmm128
+    )
 }
 
 /// The instructions, and where the constants behind them begin.

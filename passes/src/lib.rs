@@ -35,7 +35,7 @@ pub enum Unit {
 pub struct Options {
     /// Leave kernels as the lowering wrote them: scalar loops, plain contractions.
     pub plain: bool,
-    /// Width of vectors in bits: 128, or 0 for scalar code.
+    /// Width of vectors in bits: 128, 256 or 512, or 0 for scalar code.
     pub vector_bits: usize,
 }
 

@@ -30,7 +30,10 @@ impl Default for Options {
         };
         Options {
             threads,
-            passes: Default::default(),
+            passes: craneflow_passes::Options {
+                vector_bits: craneflow_codegen::host_vector_bits(),
+                ..Default::default()
+            },
             codegen,
         }
     }

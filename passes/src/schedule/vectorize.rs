@@ -24,7 +24,7 @@ pub(super) fn vectorize(k: &mut Kernel, target: &Target) {
     }
     for bits in [32, 64] {
         let lanes = match k.lanes {
-            1 => target.lanes(bits),
+            1 => fitting(k, target.lanes(bits), 128 / bits),
             lanes if k.lane_bits == bits => lanes,
             _ => continue,
         };
@@ -46,6 +46,16 @@ pub(super) fn vectorize(k: &mut Kernel, target: &Target) {
             return;
         }
     }
+}
+
+/// The number of lanes, from `most` down to `least` by halves, with which the loops take the fewest
+/// steps, those of scalar tails included; the most of equals.
+fn fitting(k: &Kernel, most: usize, least: usize) -> usize {
+    let loops = || k.loops.iter().filter(|l| l.kind == LoopKind::Lanes);
+    let steps =
+        |lanes: usize| -> usize { loops().map(|l| l.extent / lanes + l.extent % lanes).sum() };
+    let halves = std::iter::successors(Some(most), |&l| (l > least).then_some(l / 2));
+    halves.min_by_key(|&l| steps(l)).unwrap_or(most)
 }
 
 struct Vectorize {
