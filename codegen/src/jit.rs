@@ -194,13 +194,15 @@ impl Entry {
         })
     }
 
-    /// Runs grid items `start..end`, with the epilogue when that reaches the end of the grid.
+    /// Runs grid items `start..end`, with the epilogue when that reaches the end of the grid. To call
+    /// often, `bind` once.
     ///
     /// # Panics
     /// When a buffer is too small or the range is not within the grid.
     pub fn call(&self, args: &[MemRef], scratch: MemRef, start: usize, end: usize) {
-        if let Err(e) = self.bind(args).map(|b| b.call(scratch, start, end)) {
-            panic!("{e}");
+        match self.bind(args) {
+            Ok(bound) => bound.call(scratch, start, end),
+            Err(e) => panic!("{e}"),
         }
     }
 

@@ -376,3 +376,43 @@ fn scalar(m: Mnemonic) -> bool {
             | Vfnmsub231sd
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn refuses_what_mixes_lanes_and_what_it_does_not_know() {
+        let ret = 0xc3;
+        for (bytes, wide) in [
+            (vec![ret], true),
+            // vaddps xmm0, xmm1, xmm2
+            (vec![0xc5, 0xf0, 0x58, 0xc2, ret], true),
+            // vshufps xmm0, xmm1, xmm2, 1
+            (vec![0xc5, 0xf0, 0xc6, 0xc2, 1, ret], false),
+            // vpshufd xmm0, xmm1, 0x44 repeats the low half; 0x1b reverses
+            (vec![0xc5, 0xf9, 0x70, 0xc1, 0x44, ret], true),
+            (vec![0xc5, 0xf9, 0x70, 0xc1, 0x1b, ret], false),
+            // call rax; push rbx
+            (vec![0xff, 0xd0, ret], false),
+            (vec![0x53, ret], false),
+            // movups xmm0, [rbp + 16]
+            (vec![0x0f, 0x10, 0x45, 0x10, ret], false),
+            // no instruction
+            (vec![0x06], false),
+        ] {
+            for factor in [2, 4] {
+                let found = widen(&bytes, factor);
+                assert_eq!(found.is_ok(), wide, "{bytes:x?}: {found:x?}");
+            }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes(bytes in prop::collection::vec(any::<u8>(), 0..64), zmm: bool) {
+            let _ = widen(&bytes, if zmm { 4 } else { 2 });
+        }
+    }
+}

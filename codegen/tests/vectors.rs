@@ -243,3 +243,32 @@ fn source(at: Setting, ty: DType) {
         }
     }
 }
+
+/// More vectors alive than there are registers, so that some live on the stack.
+#[test]
+fn spilled() {
+    for (lane_bits, ty) in [(32, DType::F32), (64, DType::F64)] {
+        for bits in [128, 256, 512] {
+            let mut v = Vectors::new(bits, lane_bits, 64);
+            let inputs: Vec<Val> = (0..40).map(|_| v.input(ty)).collect();
+            let mut sum = inputs[39];
+            for &x in inputs.iter().chain(inputs.iter().rev()) {
+                sum = v.put(Inst::Native(Native::Fma, vec![sum, x, inputs[0]]), ty, true);
+            }
+            v.output(sum);
+            let number = |i: usize| Scalar::from_f64(ty, (i * 37 % 101) as f64 / 64.0 - 0.7);
+            let columns: Vec<Vec<Scalar>> = (0..40)
+                .map(|c| (0..64).map(|i| number(64 * c + i)).collect())
+                .collect();
+            let mut buffers = v.run(Target::Host, &columns);
+            for i in 0..64 {
+                let x: Vec<Scalar> = columns.iter().map(|c| c[i]).collect();
+                let mut want = x[39];
+                for &y in x.iter().chain(x.iter().rev()) {
+                    want = Native::Fma.eval(&[want, y, x[0]]);
+                }
+                assert_eq!(buffers[40].get(ty, i), want, "{bits} bits, element {i}");
+            }
+        }
+    }
+}
