@@ -192,7 +192,7 @@ fn infer_answers_and_eval_follows() {
         let y = op.rules().eval(&operands);
         let found: Vec<Type> = y.iter().map(|a| a.ty.clone()).collect();
         assert_eq!(found, results, "{op:?} of {types:?}");
-        for loops in common::lowered(&op, &operands) {
+        if let Some(loops) = common::lowered(&op, &operands) {
             assert_eq!(loops, y, "{op:?} of {types:?}");
         }
     }
