@@ -283,7 +283,7 @@ fn output(g: &Graph, i: usize) -> Check {
 /// G5 for a name and those before it.
 fn name<'a>(name: &str, what: &str, mut before: impl Iterator<Item = &'a String>) -> Check {
     ensure(is_word(name), "G5", || {
-        format!("{what} name {name:?} is no word of letters, digits, _ and .")
+        format!("{what} name {name:?} is not a letter or _, then letters, digits, _ and .")
     })?;
     ensure(!before.any(|n| n == name), "G5", || {
         format!("two {what}s are called {name}")

@@ -222,7 +222,8 @@ impl<'g> GraphLowering<'g> {
             GroupKind::Stores(id) => self.stores(id, &from, out),
             GroupKind::Interpret(id) => {
                 let node = self.g.node(id);
-                let args = node.operands.iter().map(|&v| self.stored(v)).collect();
+                let operands = node.operands.iter();
+                let args = operands.map(|&v| self.typed(v, out)).collect();
                 let results = node.results.iter().map(|&v| self.root(v, out)).collect();
                 self.steps.push(Step::Interpret {
                     op: node.op.clone(),
@@ -247,6 +248,17 @@ impl<'g> GraphLowering<'g> {
     fn stored(&self, v: Value) -> Buf {
         self.buf[v.0 as usize]
             .unwrap_or_else(|| panic!("%{} is read from memory but not stored", v.0))
+    }
+
+    /// A buffer with the type of a stored value; a copy when it is a view of another.
+    fn typed(&mut self, v: Value, out: &mut Output) -> Buf {
+        let (from, ty) = (self.stored(v), self.g.ty(v).clone());
+        if out.program.buffer(from).ty == ty {
+            return from;
+        }
+        let to = out.temp(&format!("t{}", v.0), ty);
+        self.steps.push(Step::Copy { from, to });
+        to
     }
 
     fn stores(&mut self, id: NodeId, from: &str, out: &mut Output) {

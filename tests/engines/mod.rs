@@ -25,6 +25,10 @@ pub fn agree(graph: &Graph, x: &[Array]) {
         let (program, _) = compile(graph.clone(), &passes, &mut |pass, unit, _| {
             if let Unit::Graph(g) = unit {
                 verify_graph(g).unwrap_or_else(|e| panic!("after {}: {e}\n{g}", pass.name));
+                if pass.name != "split" {
+                    let (before, after) = (eval_graph(&last, x), eval_graph(g, x));
+                    same_all(pass.name, graph, &before, &after);
+                }
                 last = g.clone();
             }
         });
@@ -36,7 +40,7 @@ pub fn agree(graph: &Graph, x: &[Array]) {
         );
         let expect = eval_graph(&last, x);
         let loops = eval_program(&program, x).expect("a verified program runs");
-        same("loop interpreter", graph, &expect, &loops);
+        same_all("loop interpreter", graph, &expect, &loops);
         let options = Options {
             threads,
             passes,
@@ -44,18 +48,22 @@ pub fn agree(graph: &Graph, x: &[Array]) {
         };
         let mut step = Step::compile(graph, &options).unwrap_or_else(|e| panic!("{e}"));
         let found = step.run_arrays(x).expect("inputs fit");
-        same("machine code", graph, &expect, &found);
+        same_all("machine code", graph, &expect, &found);
     }
 }
 
-fn same(engine: &str, graph: &Graph, expect: &[Array], found: &[Array]) {
+fn same_all(engine: &str, graph: &Graph, expect: &[Array], found: &[Array]) {
     for (i, (e, f)) in expect.iter().zip(found).enumerate() {
-        let equal = e.ty == f.ty && e.iter().zip(f.iter()).all(|(a, b)| equal(a, b));
         assert!(
-            equal,
+            same(e, f),
             "{engine}, output {i}: {f:?}, expected {e:?}\n{graph}"
         );
     }
+}
+
+/// Equal types and elements.
+pub fn same(a: &Array, b: &Array) -> bool {
+    a.ty == b.ty && a.iter().zip(b.iter()).all(|(a, b)| equal(a, b))
 }
 
 /// Equal bits; all NaNs are one.

@@ -23,8 +23,9 @@
 //! - P2 a launch passes a buffer of the right type and length for every parameter.
 //! - P3 inputs that no output replaces, and constants, are not written.
 //! - P4 a buffer is written before it is read, on every path; outputs are written at the end.
-//! - P5 copies keep the type; results of an interpreted op have the types it infers; a predicate is
-//!   `bool[]`, a selector `i32[]` with at least one branch.
+//! - P5 copies keep element type and number of elements (a view of a buffer may have another shape);
+//!   results of an interpreted op have the types it infers; a predicate is one `bool`, a selector one
+//!   `i32` with at least one branch.
 
 mod program;
 
