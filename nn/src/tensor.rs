@@ -2,7 +2,7 @@
 //!
 //! Shapes follow numpy: binary operations broadcast, axes may be negative. A wrong shape does not
 //! panic: the trace notes the first error, with the layer it happened in, and goes on with a
-//! placeholder; [`trace`](crate::trace()) returns that error. Tensors of one trace share its builder
+//! placeholder; [`trace`](crate::trace::trace) returns that error. Tensors of one trace share its builder
 //! by reference count: this is the one place where that is the natural ownership, and no part of
 //! the IR sees it.
 

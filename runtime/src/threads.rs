@@ -6,7 +6,7 @@
 //!
 //! # Protocol
 //!
-//! `busy` is held by the one caller whose job is open. A [`Slot`] per participant holds how many of its chunks are unclaimed.
+//! `busy` is held by the one caller whose job is open. A `Slot` per participant holds how many of its chunks are unclaimed.
 //!
 //! 1. The caller acquires `busy`, writes `job` and `pending = chunks`, then opens the slots with release stores.
 //! 2. Whoever lowers the `left` of a slot by compare-and-swap owns that chunk. The swap acquires what the opening store released
