@@ -81,6 +81,13 @@ proptest! {
     }
 
     #[test]
+    fn random_kernels(seed: u64) {
+        for i in 0..8 {
+            check(random::kernel(&mut random::Dice(seed.wrapping_add(i))));
+        }
+    }
+
+    #[test]
     fn indices_and_conditions(rows in 1usize..6, cols in 1usize..40, guard: bool, low in 0usize..6) {
         check(indices(rows, cols, guard));
         check(pad(rows, cols, low, 5 - low));

@@ -237,6 +237,13 @@ proptest! {
     }
 
     #[test]
+    fn random_kernels(seed: u64) {
+        for i in 0..8 {
+            check(random::kernel(&mut random::Dice(seed.wrapping_add(i))));
+        }
+    }
+
+    #[test]
     fn embeddings(n in 1usize..20, vocabulary in 1usize..6, width in 1usize..20) {
         check(embedding(n, vocabulary, width));
     }

@@ -15,6 +15,8 @@ const FULL: usize = 64;
 const FEW: usize = 8;
 /// The same where it makes the addresses of a tile constant, so that the tile can be registers.
 const FULL_TILE: usize = 256;
+/// Most vectors of such a loop: more would not stay in registers.
+const REGISTERS: usize = 16;
 
 /// Vectorises the loops that can be; the kernel gets lanes of 32 bits, or of 64 when no loop works
 /// with those. A kernel that has vectors keeps their lanes.
@@ -154,7 +156,8 @@ impl Vectorize {
             .iter()
             .any(|(mem, at)| matches!(mem, Some(Mem::Scratch(_))) && at.coefficient(l) != 0);
         let few = vectors <= FEW && vectors * size <= FULL;
-        let repeat = if few || (tile && vectors * size <= FULL_TILE) {
+        let registers = tile && vectors <= REGISTERS && vectors * size <= FULL_TILE;
+        let repeat = if few || registers {
             vectors
         } else {
             largest(&[4, 2], vectors.min(FULL / size.max(1)))

@@ -1,5 +1,9 @@
 //! Kernels as a lowering writes them: plain scalar loops with hints.
 
+#![allow(dead_code)]
+
+pub mod random;
+
 use craneflow_ir::loops::build::KernelBuilder;
 use craneflow_ir::loops::index::Index;
 use craneflow_ir::loops::*;
