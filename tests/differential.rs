@@ -316,13 +316,23 @@ fn inputs() -> Vec<Array> {
     arrays.to_vec()
 }
 
-proptest! {
-    #![proptest_config(ProptestConfig {
-        cases: 128,
+/// The same graphs in every run; `CRANEFLOW_CASES=1000` runs as many new ones.
+fn config() -> ProptestConfig {
+    let more = std::env::var("CRANEFLOW_CASES").ok();
+    let more = more.and_then(|n| n.parse().ok());
+    ProptestConfig {
+        cases: more.unwrap_or(128),
         failure_persistence: None,
-        rng_seed: RngSeed::Fixed(1),
+        rng_seed: match more {
+            Some(_) => RngSeed::Random,
+            None => RngSeed::Fixed(1),
+        },
         ..ProptestConfig::default()
-    })]
+    }
+}
+
+proptest! {
+    #![proptest_config(config())]
     #[test]
     fn engines_agree_at_the_edges(choices in prop::collection::vec(any::<Choice>(), 1..12)) {
         engines::agree(&decode(&choices), &inputs());

@@ -289,9 +289,15 @@ fn near(found: &Array, expected: &Array) -> bool {
     pairs.all(|(f, e)| close(f, e))
 }
 
+/// Dumps are those of every machine.
+const DUMPED: Options = Options {
+    plain: false,
+    vector_bits: 128,
+};
+
 fn dump(case: &mut Case, pass: &str) -> Check {
     let mut dump = String::new();
-    compile(case.graph()?, &Options::default(), &mut |p, unit, _| {
+    compile(case.graph()?, &DUMPED, &mut |p, unit, _| {
         if p.name == pass {
             dump = match unit {
                 Unit::Graph(g) => g.to_string(),
