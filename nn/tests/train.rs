@@ -1,5 +1,6 @@
 //! Small models learn, and models behave as documented.
 
+use craneflow_nn::engine::Options;
 use craneflow_nn::layers::{
     Activation, BatchNorm, Call, Conv2D, Dense, Dropout, Embedding, Flatten, GlobalAveragePool2D,
     Input, LayerNorm, MaxPool2D,
@@ -246,4 +247,36 @@ fn the_perceptron_fits_a_batch() {
         history.last("accuracy").expect("is there") > 0.95,
         "{history:?}"
     );
+}
+
+/// The bytes of a model that was trained for an epoch on some of the digits.
+fn trained(batch_size: usize, samples: usize, options: Options) -> Vec<u8> {
+    let digits = craneflow_nn::data::digits().train.take(samples);
+    let entry = craneflow_nn::models::BuiltIn::find("digits_cnn").expect("is built in");
+    let mut model = entry.model().expect("a model").options(options);
+    entry.compile(&mut model, None).expect("compiles");
+    model
+        .fit(digits.inputs(), digits.labels(), quiet(1, batch_size))
+        .expect("trains");
+    model.checkpoint().bytes()
+}
+
+#[test]
+fn threads_do_not_change_a_bit() {
+    let on = |threads| {
+        let interpret = false;
+        trained(64, 160, Options { threads, interpret })
+    };
+    let one = on(1);
+    assert_eq!(one, on(2));
+    assert_eq!(one, on(4));
+}
+
+#[test]
+fn compiled_steps_have_the_bits_of_the_interpreter() {
+    let on = |interpret| {
+        let threads = 2;
+        trained(2, 3, Options { threads, interpret })
+    };
+    assert_eq!(on(false), on(true));
 }

@@ -3,7 +3,8 @@
 use craneflow_ir::{DType, Type};
 use craneflow_nn::functional::{Conv, Padding, conv2d, dropout};
 use craneflow_nn::layers::{
-    Activation, AveragePool2D, Call, Conv2D, Dense, Dropout, Flatten, Input, MaxPool2D, Reshape,
+    Activation, Add, AveragePool2D, Call, Conv2D, Dense, Dropout, Flatten, Input, Lambda,
+    MaxPool2D, Reshape,
 };
 use craneflow_nn::loss::Loss;
 use craneflow_nn::metrics::Metric;
@@ -45,6 +46,11 @@ fn operators_name_shapes_and_axis() {
         &[f32s([4, 8, 16, 32]), f32s([4, 7, 32, 16])],
         |x| x[0].matmul(&x[1]),
         "dot_general: [4,8,16,32] and [4,7,32,16]: axis 1 (8) must equal axis 1 (7)",
+    );
+    check(
+        &[f32s([4, 8]), f32s([8])],
+        |x| x[0].dot(&x[1], &[], &[], 1, 1),
+        "dot_general: axis 1 is out of range for [8]",
     );
     check(
         &[f32s([64, 10])],
@@ -188,6 +194,20 @@ fn wiring_is_checked() {
     assert_eq!(
         message(Model::new(&[&x], &[&b])),
         "the output depends on an input [12], which is not among the inputs of the model"
+    );
+    assert_eq!(
+        message(Model::new(&[&x], &[&Add::new().call_all(&[])])),
+        "add: the number of inputs must be at least 1, found 0"
+    );
+    let total = Lambda::new(|x| x[0].sum(&[])).call(&x);
+    assert_eq!(
+        message(Model::new(&[&x], &[&total])),
+        "model: takes an output whose first axis is the batch (here 1), found []"
+    );
+    let class = Lambda::new(|x| x[0].argmax(-1)).call(&x);
+    assert_eq!(
+        message(Model::new(&[&x], &[&class])),
+        "model: takes an f32 output, found i32"
     );
     let twice = Dense::new(5)
         .name("one")

@@ -1,9 +1,9 @@
 //! The layers of a model, how they are wired, and what a first trace finds out about them.
 
-use crate::error::{Layer as LayerPath, NnError};
+use crate::error::{DTypes, Layer as LayerPath, NnError};
 use crate::layers::{Cx, Input, Layer, Mode, Source, Symbol, Weight};
 use crate::tensor::{Tensor, Tracer};
-use craneflow_ir::Type;
+use craneflow_ir::{DType, Type};
 use std::sync::Arc;
 
 /// One use of a layer.
@@ -86,6 +86,15 @@ impl Network {
                 Source::Input(_) => {}
                 Source::Layer(layer, x) => {
                     let meta = layer.meta();
+                    if x.is_empty() {
+                        return Err(NnError::Argument {
+                            layer: LayerPath::default(),
+                            op: meta.kind,
+                            what: "the number of inputs",
+                            expected: "at least 1".to_string(),
+                            found: "0".to_string(),
+                        });
+                    }
                     let known = names.iter().find(|(id, _)| *id == meta.id);
                     let name = match (known, &meta.name) {
                         (Some((_, name)), _) => name.clone(),
@@ -102,7 +111,7 @@ impl Network {
                         layer: layer.clone(),
                         name,
                         x,
-                        ty: Type::new(craneflow_ir::DType::F32, []),
+                        ty: Type::new(DType::F32, []),
                     });
                 }
             }
@@ -155,7 +164,11 @@ impl Network {
         }
         self.weights = cx.weights().iter().map(|(w, _)| w.clone()).collect();
         self.random = cx.random().is_some();
-        tracer.finish().map(|_| ())
+        tracer.finish()?;
+        let outputs = self.outputs.iter();
+        outputs
+            .filter_map(|&o| values.get(o))
+            .try_for_each(|o| check_output(o))
     }
 
     /// The outputs for inputs `x`.
@@ -187,6 +200,28 @@ impl Network {
         }
         ty
     }
+}
+
+/// Programs cut outputs into samples along the first axis, as `f32`.
+fn check_output(output: &Tensor) -> Result<(), NnError> {
+    let (layer, op) = (LayerPath::default(), "model");
+    if output.shape().first() != Some(&1) {
+        return Err(NnError::Rank {
+            layer,
+            op,
+            expected: "an output whose first axis is the batch (here 1)",
+            shape: output.shape().clone(),
+        });
+    }
+    if output.dtype() != DType::F32 {
+        return Err(NnError::DType {
+            layer,
+            op,
+            expected: DTypes::Words("an f32 output"),
+            found: output.dtype(),
+        });
+    }
+    Ok(())
 }
 
 fn duplicate(what: &'static str, name: &str) -> NnError {

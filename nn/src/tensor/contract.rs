@@ -41,6 +41,13 @@ impl Tensor {
         right: usize,
     ) -> Tensor {
         let op = "dot_general";
+        let axes = |x: &Tensor, batch: &[usize], axis: usize| {
+            let mut axes = batch.iter().chain([&axis]);
+            axes.all(|&a| x.axis(op, a as isize).is_some())
+        };
+        if !axes(self, left_batch, left) || !axes(other, right_batch, right) {
+            return self.poisoned(self.ty.clone());
+        }
         let free = |x: &Tensor, batch: &[usize], axis: usize| -> Vec<usize> {
             let axes = (0..x.rank()).filter(|a| *a != axis && !batch.contains(a));
             axes.map(|a| x.shape()[a]).collect()
