@@ -168,7 +168,7 @@ impl Network {
         let outputs = self.outputs.iter();
         outputs
             .filter_map(|&o| values.get(o))
-            .try_for_each(|o| check_output(o))
+            .try_for_each(check_output)
     }
 
     /// The outputs for inputs `x`.
