@@ -40,6 +40,38 @@ fn the_reference_has_every_op_and_constraint() {
     }
 }
 
+/// The error bounds of the table are those of the rows.
+#[test]
+fn the_reference_has_every_error_bound() {
+    let docs = read("docs/ir.md");
+    for op in Pointwise::all() {
+        let name = op.name();
+        let line = docs
+            .lines()
+            .find(|l| l.starts_with(&format!("| `{name}` |")));
+        let bound = match op.row().ulp {
+            [0.0, 0.0] => "exact".to_string(),
+            [single, double] if single == double => single.to_string(),
+            [single, double] => format!("{single} / {double}"),
+        };
+        let line = line.unwrap_or_else(|| panic!("no row for {name}"));
+        assert!(line.ends_with(&format!("| {bound} |")), "{bound}: {line}");
+    }
+}
+
+#[test]
+fn the_reference_has_every_rule_of_the_verifiers() {
+    let docs = read("docs/ir.md");
+    for source in ["ir/src/verify.rs", "ir/src/loops/verify.rs"] {
+        let source = read(source);
+        let rules: Vec<&str> = source.lines().filter(|l| l.starts_with("//! - ")).collect();
+        assert!(rules.len() >= 7);
+        for rule in rules {
+            assert!(docs.contains(&rule[4..]), "{rule}");
+        }
+    }
+}
+
 #[test]
 fn every_op_has_a_run_fixture() {
     for name in pointwise() {

@@ -12,6 +12,9 @@
 //!
 //! `loops::verify` has the rules of the loop IR.
 
+#[cfg(test)]
+mod tests;
+
 use crate::attrs::Attr;
 use crate::error::TypeError;
 use crate::graph::{Graph, Node};
