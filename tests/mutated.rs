@@ -3,8 +3,12 @@
 
 mod engines;
 
-use craneflow_ir::text::parse_graph;
+use craneflow_ir::loops::eval::eval_program;
+use craneflow_ir::loops::{BufferKind, Program};
+use craneflow_ir::text::{parse_graph, parse_program, parse_verified};
+use craneflow_ir::verify::Verified;
 use craneflow_ir::{Array, Builder, DType, Graph, Scalar, Type};
+use craneflow_passes::{Options, compile};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
@@ -134,27 +138,27 @@ fn array(ty: &Type, random: &mut Random) -> Array {
     })
 }
 
-#[test]
-fn mutated_fixtures() {
+fn fixtures() -> Vec<String> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/run");
     let mut texts = vec![];
     graphs(&root, &mut texts);
-    let more = std::env::var("CRANEFLOW_CASES")
-        .ok()
-        .and_then(|n| n.parse().ok());
-    let wanted: usize = more.unwrap_or(300);
+    texts
+}
+
+/// How many mutants to run; `CRANEFLOW_CASES` asks for others.
+fn wanted() -> usize {
+    let more = std::env::var("CRANEFLOW_CASES").ok();
+    more.and_then(|n| n.parse().ok()).unwrap_or(300)
+}
+
+/// Runs mutants of `texts` until enough of them were worth running; `run` says which.
+fn mutants(texts: &[String], run: impl Fn(&str, &mut Random) -> Option<()>) {
+    let wanted = wanted();
     let mut random = Random(wanted as u64);
     let (mut ran, mut failures) = (0, vec![]);
     while ran < wanted {
         let text = mutate(&texts[random.below(texts.len())], &mut random);
-        let check = AssertUnwindSafe(|| {
-            let graph = retyped(&parse_graph(&text).ok()?)?;
-            let types = graph.inputs.iter().map(|i| graph.ty(i.value));
-            let inputs: Vec<Array> = types.map(|t| array(t, &mut random)).collect();
-            engines::agree(&graph, &inputs);
-            Some(())
-        });
-        match catch_unwind(check) {
+        match catch_unwind(AssertUnwindSafe(|| run(&text, &mut random))) {
             Ok(None) => {}
             Ok(Some(())) => ran += 1,
             Err(_) => {
@@ -169,4 +173,51 @@ fn mutated_fixtures() {
         "{}\n{count} failures",
         failures.join("\n")
     );
+}
+
+#[test]
+fn mutated_fixtures() {
+    mutants(&fixtures(), |text, random| {
+        let graph = retyped(&parse_graph(text).ok()?)?;
+        let types = graph.inputs.iter().map(|i| graph.ty(i.value));
+        let inputs: Vec<Array> = types.map(|t| array(t, random)).collect();
+        engines::agree(&graph, &inputs);
+        Some(())
+    });
+}
+
+/// Verified programs, as a user may write them, run in the interpreter: to an end or to an error.
+#[test]
+fn mutated_programs() {
+    let mut texts = vec![];
+    for graph in fixtures().iter().filter(|g| !g.contains("while")) {
+        let graph = parse_verified(graph).expect("a fixture").into_inner();
+        for (plain, vector_bits) in [(true, 0), (false, 128)] {
+            let options = Options { plain, vector_bits };
+            let (program, _) = compile(graph.clone(), &options, &mut |_, _, _| {});
+            texts.push(program.to_string());
+        }
+    }
+    mutants(&texts, |text, random| {
+        let program = parse_program(text).ok()?;
+        let program = Verified::program(program).ok()?;
+        let inputs = program_inputs(&program, random)?;
+        let _ = eval_program(&program, &inputs);
+        Some(())
+    });
+}
+
+/// Values for the inputs of a program; `None` when some buffer is large.
+fn program_inputs(p: &Program, random: &mut Random) -> Option<Vec<Array>> {
+    let mut inputs = vec![];
+    for buffer in &p.buffers {
+        if buffer.ty.count() > 5000 {
+            return None;
+        }
+        if let BufferKind::Input(position) = buffer.kind {
+            inputs.push((position, array(&buffer.ty, random)));
+        }
+    }
+    inputs.sort_by_key(|(position, _)| *position);
+    Some(inputs.into_iter().map(|(_, x)| x).collect())
 }
