@@ -4,14 +4,13 @@
 use super::affine;
 use super::rebuild::{Pass, Rebuild};
 use super::scan::walk;
-use super::unroll::size;
 use craneflow_ir::loops::*;
 use craneflow_ir::{Cmp, DType, Native};
 
 /// Most cuts of one loop.
 const CUTS: usize = 4;
-/// Greatest number of statements of a loop that is cut.
-const LIMIT: usize = 128;
+/// Greatest number of statements that a loop may come to, with the cuts of loops inside.
+const LIMIT: usize = 512;
 
 /// Cuts loops.
 pub(super) struct Peel;
@@ -39,7 +38,7 @@ impl Pass for Peel {
     fn for_loop(&mut self, r: &mut Rebuild, l: Loop, body: &[Stmt]) {
         let LoopDef { extent, kind } = r.old.loops[l.0 as usize];
         let mut cuts = cuts(&r.old, l, body);
-        if cuts.is_empty() || cuts.len() > CUTS || size(&r.old, body) > LIMIT {
+        if cuts.is_empty() || !worth(&r.old, &cuts, body) {
             return r.copy_loop(self, l, body);
         }
         cuts.push(extent);
@@ -53,6 +52,27 @@ impl Pass for Peel {
             from = to;
         }
     }
+}
+
+fn worth(k: &Kernel, cuts: &[usize], body: &[Stmt]) -> bool {
+    cuts.len() <= CUTS && (cuts.len() + 1) * grown(k, body) <= LIMIT
+}
+
+/// Number of statements of a block after its loops are cut.
+fn grown(k: &Kernel, stmts: &[Stmt]) -> usize {
+    let of = |s: &Stmt| match s {
+        Stmt::For(l, body) => {
+            let (cuts, inner) = (cuts(k, *l, body), grown(k, body));
+            if worth(k, &cuts, body) {
+                (cuts.len() + 1) * inner
+            } else {
+                inner
+            }
+        }
+        Stmt::If(_, a, b) => grown(k, a) + grown(k, b) + 1,
+        _ => 1,
+    };
+    stmts.iter().map(of).sum()
 }
 
 /// Iterations of `l` that begin a run of iterations for which all conditions on and clamps of `l` alone
