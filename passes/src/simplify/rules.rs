@@ -2,7 +2,9 @@
 //! makes the program worse. Constants go to the right of commutative ops.
 
 use craneflow_ir::graph::Value;
-use craneflow_ir::ops::{BroadcastInDim, DotGeneral, Op, Reshape, Slice, Transpose};
+use craneflow_ir::ops::{
+    BitcastConvert, BroadcastInDim, DotGeneral, Op, Reshape, Slice, Transpose,
+};
 use craneflow_ir::{Array, Builder, Pointwise, Scalar};
 
 /// Largest constant, in elements, that folding may create.
@@ -15,6 +17,7 @@ pub fn rewrite(b: &mut Builder, op: &Op, x: &[Value]) -> Option<Value> {
         Op::BroadcastInDim(o) => broadcast(b, o, x[0]),
         Op::Reshape(o) => reshape(b, o, x[0]),
         Op::Transpose(o) => transpose(b, o, x[0]),
+        Op::BitcastConvert(o) => bitcast(b, o, x[0]),
         Op::Slice(o) => slice(b, o, x[0]),
         Op::DotGeneral(o) => dot_general(b, o, x),
         Op::Concatenate(_) if x.len() == 1 => Some(x[0]),
@@ -201,6 +204,18 @@ fn reshape(b: &mut Builder, o: &Reshape, x: Value) -> Option<Value> {
             Some(b.broadcast(c, &[], &o.shape))
         }
     }
+}
+
+/// Bits that go to another type and back are what they were: how a gradient is stopped.
+fn bitcast(b: &Builder, o: &BitcastConvert, x: Value) -> Option<Value> {
+    if b.ty(x).dtype == o.dtype {
+        return Some(x);
+    }
+    let inner = match op_of(b, x) {
+        Op::BitcastConvert(_) => operand(b, x),
+        _ => return None,
+    };
+    (b.ty(inner).dtype == o.dtype).then_some(inner)
 }
 
 fn transpose(b: &mut Builder, o: &Transpose, x: Value) -> Option<Value> {
