@@ -163,3 +163,26 @@ fn other_models_are_refused() {
         format!("{name}: dense.kernel: expected f32[3,4], found nothing")
     );
 }
+
+#[test]
+fn no_damage_makes_the_reader_panic() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("model");
+    let whole = model(1).checkpoint().bytes();
+    for length in (0..whole.len()).step_by(17) {
+        fs::write(&path, &whole[..length]).expect("writes");
+        assert!(read(&path).is_err(), "cut at byte {length}");
+    }
+    let header = 8 + u64::from_le_bytes(whole[..8].try_into().expect("8 bytes")) as usize;
+    let mut rng = craneflow_nn::rng::Rng::new(11);
+    for _ in 0..400 {
+        let mut bytes = whole.clone();
+        for _ in 0..1 + rng.below(3) {
+            let at = rng.below(header as u64) as usize;
+            bytes[at] = b"0123456789\"[]{},:x\x00\xff"[rng.below(20) as usize];
+        }
+        fs::write(&path, &bytes).expect("writes");
+        // Some changes are harmless, such as to a name; all that counts is that it returns.
+        let _ = read(&path);
+    }
+}
