@@ -10,6 +10,7 @@ use craneflow::ir::{Array, Graph, Type, eval_graph};
 use craneflow::nn::data::npy;
 use craneflow::passes::{self, Unit};
 use craneflow::runtime::{Options, Step};
+use std::io::{Write, stdout};
 use std::path::PathBuf;
 
 /// Runs a graph through the compiler, or a program in the reference interpreter.
@@ -58,12 +59,13 @@ pub fn run(args: &Args) -> Result<()> {
         Source::Program(program) => of_program(args, &program)?,
     };
     for (port, array) in outputs.iter().zip(&results) {
-        println!(
+        writeln!(
+            stdout(),
             "{}: {} = {}",
             port.name,
             port.ty,
             arrays::preview(array, args.show)
-        );
+        )?;
         if let Some(folder) = &args.save {
             npy::write(
                 folder.join(format!("{}.npy", port.name)),
@@ -122,7 +124,7 @@ fn of_graph(args: &Args, graph: &Graph) -> Result<(Vec<Port>, Vec<Array>)> {
         }
     }
     if args.check {
-        println!("same bits as the reference interpreter");
+        writeln!(stdout(), "same bits as the reference interpreter")?;
     }
     Ok((outputs, results))
 }

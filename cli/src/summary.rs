@@ -5,6 +5,7 @@ use crate::train::positive;
 use anyhow::Result;
 use craneflow::nn::models::{BuiltIn, MODELS};
 use craneflow::runtime::{Options, Step};
+use std::io::{Write, stdout};
 use std::path::PathBuf;
 
 /// The table of a model's layers, and what a training step of it takes.
@@ -31,7 +32,13 @@ pub fn run(args: &Args) -> Result<()> {
     if args.list {
         for m in &MODELS {
             let input = shape_text(m.input);
-            println!("{:12} {input:>8} -> {:<3} {}", m.name, m.outputs, m.about);
+            writeln!(
+                stdout(),
+                "{:12} {input:>8} -> {:<3} {}",
+                m.name,
+                m.outputs,
+                m.about
+            )?;
         }
         return Ok(());
     }
@@ -52,7 +59,7 @@ pub fn run(args: &Args) -> Result<()> {
     };
     let mut model = choice.build(0, 0)?;
     choice.compile(&mut model, None, None)?;
-    print!("{}", model.summary());
+    write!(stdout(), "{}", model.summary())?;
     let options = Options::default();
     let start = std::time::Instant::now();
     let step = Step::compile(&model.train_graph(args.batch)?, &options)?;
