@@ -119,7 +119,7 @@ impl<'k, 'f, 'b> Emitter<'k, 'f, 'b> {
             return value;
         }
         let known = self.known(v).expect("a value is computed before its use");
-        self.constant(known)
+        self.scalar_constant(known)
     }
 
     /// Where part `p` of a vector is now.
@@ -147,7 +147,7 @@ impl<'k, 'f, 'b> Emitter<'k, 'f, 'b> {
     }
 
     /// A scalar constant.
-    pub fn constant(&mut self, s: Scalar) -> Value {
+    pub fn scalar_constant(&mut self, s: Scalar) -> Value {
         match s.ty {
             DType::F32 => self.fb.ins().f32const(f32::from_bits(s.bits as u32)),
             DType::F64 => self.fb.ins().f64const(f64::from_bits(s.bits)),
@@ -234,7 +234,7 @@ impl<'k, 'f, 'b> Emitter<'k, 'f, 'b> {
 
     fn define_scalar(&mut self, inst: &Inst, ty: DType) -> Value {
         match inst {
-            Inst::Const(bits) => self.constant(Scalar { ty, bits: *bits }),
+            Inst::Const(bits) => self.scalar_constant(Scalar { ty, bits: *bits }),
             Inst::Native(op, args) => self.scalar_native(*op, args, ty),
             Inst::Load(mem, at) => {
                 let (pointer, offset) = self.pointer(*mem, at);

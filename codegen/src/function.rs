@@ -3,6 +3,7 @@
 use crate::emit::Emitter;
 use crate::pool::Line;
 use crate::{CodegenError, Options, target};
+use craneflow_ir::loops::verify::verify_kernel;
 use craneflow_ir::loops::{Inst, Kernel, ValDef};
 use cranelift_codegen::control::ControlPlane;
 use cranelift_codegen::ir::{AbiParam, Function, Signature, UserFuncName, types};
@@ -77,6 +78,7 @@ fn one(
     cx: &mut (Context, FunctionBuilderContext),
 ) -> Result<Machine, CodegenError> {
     let started = Instant::now();
+    verify_kernel(kernel)?;
     let bits = kernel.lanes * kernel.lane_bits;
     if kernel.lanes != 1 && !matches!(bits, 128 | 256 | 512) {
         return Err(CodegenError::Lanes {

@@ -8,7 +8,6 @@
 mod address;
 mod emit;
 mod function;
-mod half;
 mod jit;
 mod mask;
 mod pool;
@@ -22,6 +21,7 @@ pub use jit::{Bound, Entry, MemRef};
 pub use target::{Target, host_vector_bits};
 
 use craneflow_ir::loops::Kernel;
+use craneflow_ir::loops::verify::VerifyError;
 use std::sync::Arc;
 use std::time::Duration;
 use thiserror::Error;
@@ -57,6 +57,9 @@ impl Default for Options {
 /// Why kernels could not be compiled or called.
 #[derive(Debug, Error)]
 pub enum CodegenError {
+    /// A kernel breaks a rule of the loop IR.
+    #[error("kernel {0}")]
+    Unverified(#[from] VerifyError),
     /// This machine cannot run generated code.
     #[error("this machine is not supported: {0}")]
     Machine(String),
@@ -114,7 +117,7 @@ pub struct Code {
     listings: Vec<Listing>,
 }
 
-/// Compiles kernels, in the order given.
+/// Compiles kernels, in the order given. Each is verified first, so that no access leaves its buffer.
 pub fn compile(kernels: &[&Kernel], options: &Options) -> Result<Code, CodegenError> {
     let isa = target::isa(options)?;
     let functions = function::all(kernels, &isa, options)?;

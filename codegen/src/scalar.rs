@@ -3,7 +3,8 @@
 
 use crate::emit::{Emitter, scalar_type};
 use craneflow_ir::loops::{Affine, Inst, Term, Val};
-use craneflow_ir::{Cmp, DType, Native, Scalar};
+use craneflow_ir::math::half;
+use craneflow_ir::{Cmp, DType, Emit, Native, Scalar};
 use cranelift_codegen::ir::condcodes::{FloatCC, IntCC};
 use cranelift_codegen::ir::{Endianness, InstBuilder, MemFlagsData, Value, types};
 
@@ -40,21 +41,69 @@ pub(crate) fn int_cc(cmp: Cmp, signed: bool) -> IntCC {
     }
 }
 
+/// A scalar in flight.
+#[derive(Clone, Copy)]
+pub(crate) struct Typed {
+    value: Value,
+    ty: DType,
+    /// What it is known to be.
+    known: Option<Scalar>,
+}
+
+/// For the conversions of 16-bit floats, which are expansions of other operations.
+impl Emit for Emitter<'_, '_, '_> {
+    type V = Typed;
+
+    fn native(&mut self, op: Native, args: &[Typed]) -> Typed {
+        let types: Vec<DType> = args.iter().map(|a| a.ty).collect();
+        let ty = op.infer(&types).expect("an expansion fits its types");
+        Typed {
+            value: self.apply(op, args, ty),
+            ty,
+            known: None,
+        }
+    }
+
+    fn constant(&mut self, s: Scalar) -> Typed {
+        Typed {
+            value: self.scalar_constant(s),
+            ty: s.ty,
+            known: Some(s),
+        }
+    }
+
+    fn dtype(&self, v: Typed) -> DType {
+        v.ty
+    }
+}
+
 impl Emitter<'_, '_, '_> {
     /// Applies `op` to scalars; `to` is the type of the result.
     pub fn scalar_native(&mut self, op: Native, args: &[Val], to: DType) -> Value {
         let types: Vec<DType> = args.iter().map(|&a| self.kernel.val(a).dtype).collect();
         debug_assert_eq!(op.infer(&types), Some(to), "{op:?} {types:?}");
         let t = types[0];
-        let (float, signed) = (t.is_float(), t.is_signed_int());
-        if matches!(op, Native::Shl | Native::ShrLogical | Native::ShrArith) {
-            return self.shift(op, args[0], args[1], t);
-        }
-        if matches!(op, Native::Div | Native::Rem) && !float {
+        if matches!(op, Native::Div | Native::Rem) && !t.is_float() {
             return self.divide(op, args[0], args[1], t);
         }
-        let x: Vec<Value> = args.iter().map(|&a| self.val(a)).collect();
+        let typed = args.iter().zip(types).map(|(&a, ty)| Typed {
+            value: self.val(a),
+            ty,
+            known: self.known(a),
+        });
+        let typed: Vec<Typed> = typed.collect();
+        self.apply(op, &typed, to)
+    }
+
+    /// The same, except integer division, on values that need not be in the kernel.
+    fn apply(&mut self, op: Native, args: &[Typed], to: DType) -> Value {
+        let t = args[0].ty;
+        let (float, signed) = (t.is_float(), t.is_signed_int());
+        let x: Vec<Value> = args.iter().map(|a| a.value).collect();
         let a = x[0];
+        if matches!(op, Native::Shl | Native::ShrLogical | Native::ShrArith) {
+            return self.shift(op, a, args[1], t);
+        }
         let ins = self.fb.ins();
         match op {
             Native::Add if float => ins.fadd(a, x[1]),
@@ -110,9 +159,8 @@ impl Emitter<'_, '_, '_> {
         }
     }
 
-    fn shift(&mut self, op: Native, a: Val, by: Val, t: DType) -> Value {
-        let (x, width) = (self.val(a), t.bits() as i64);
-        let known = self.known(by).map(|s| s.bits);
+    fn shift(&mut self, op: Native, x: Value, by: Typed, t: DType) -> Value {
+        let (width, known) = (t.bits() as i64, by.known.map(|s| s.bits));
         let apply = |e: &mut Self, by: Value| match op {
             Native::Shl => e.fb.ins().ishl(x, by),
             Native::ShrLogical => e.fb.ins().ushr(x, by),
@@ -130,7 +178,7 @@ impl Emitter<'_, '_, '_> {
             }
             Some(_) => self.iconst(ty, 0),
             None => {
-                let by = self.val(by);
+                let by = by.value;
                 if op == Native::ShrArith {
                     let last = self.iconst(ty, width - 1);
                     let by = self.fb.ins().umin(by, last);
@@ -265,20 +313,21 @@ impl Emitter<'_, '_, '_> {
 
     fn convert(&mut self, a: Value, from: DType, to: DType) -> Value {
         use DType::*;
+        let typed = Typed {
+            value: a,
+            ty: from,
+            known: None,
+        };
         match (from, to) {
             _ if from == to => a,
-            (F16, _) => self.f16_to_f32(a),
-            (BF16, _) => {
-                let wide = self.fb.ins().uextend(types::I32, a);
-                let bits = self.fb.ins().ishl_imm_s(wide, 16);
-                self.fb.ins().bitcast(types::F32, cast(), bits)
-            }
-            (_, F16) => self.f32_to_f16(a),
-            (_, BF16) => self.f32_to_bf16(a),
+            (F16, _) => half::f16_to_f32(self, typed).value,
+            (BF16, _) => half::bf16_to_f32(self, typed).value,
+            (_, F16) => half::f32_to_f16(self, typed).value,
+            (_, BF16) => half::f32_to_bf16(self, typed).value,
             (F32, F64) => self.fb.ins().fpromote(types::F64, a),
             (F64, F32) => self.fb.ins().fdemote(types::F32, a),
             (F32 | F64, Bool) => {
-                let zero = self.constant(Scalar::from_f64(from, 0.0));
+                let zero = self.scalar_constant(Scalar::from_f64(from, 0.0));
                 self.fb.ins().fcmp(FloatCC::NotEqual, a, zero)
             }
             (F32 | F64, _) => self.float_to_int(a, to),
