@@ -264,7 +264,13 @@ impl<'a> Walker<'a> {
             let c = r.val(c);
             return match r.constant_of(c) {
                 Some(known) => self.block(r, if known != 0 { a } else { b }),
-                None => r.branch(c, [a, b], |r, stmts| self.block(r, stmts)),
+                None => {
+                    if self.mask.is_some() {
+                        self.declare(r, a);
+                        self.declare(r, b);
+                    }
+                    r.branch(c, [a, b], |r, stmts| self.block(r, stmts));
+                }
             };
         }
         let masks: Vec<Val> = (0..self.copies.len())
@@ -292,6 +298,33 @@ impl<'a> Walker<'a> {
             let outer = self.mask.replace((own, holds));
             self.block(r, stmts);
             self.mask = outer;
+        }
+    }
+
+    /// Gives the registers that `stmts` set, under a mask and one of two branches, a value before: a
+    /// lane that the mask leaves out keeps it, whichever branch is taken.
+    fn declare(&mut self, r: &mut Rebuild, stmts: &[Stmt]) {
+        for s in stmts {
+            match s {
+                Stmt::Set(var, _) if self.found.vars[var.0 as usize] => {
+                    let dtype = r.old.vars[var.0 as usize].dtype;
+                    for copy in &mut self.copies {
+                        copy.vars[var.0 as usize].get_or_insert_with(|| {
+                            let zero = r.emit(Inst::Const(0), dtype, false);
+                            let zero = r.emit(Inst::Splat(zero), dtype, true);
+                            let image = r.register(dtype, true);
+                            r.set(image, zero);
+                            image
+                        });
+                    }
+                }
+                Stmt::If(_, a, b) => {
+                    self.declare(r, a);
+                    self.declare(r, b);
+                }
+                Stmt::For(_, body) => self.declare(r, body),
+                _ => {}
+            }
         }
     }
 
