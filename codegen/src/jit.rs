@@ -248,6 +248,22 @@ impl Bound {
         &self.entry
     }
 
+    /// Gives parameter `i` another buffer, of at least the parameter's size.
+    pub fn rebind(&mut self, i: usize, to: MemRef) -> Result<(), CodegenError> {
+        let shape = self.entry.shape();
+        let bytes = shape.params[i];
+        if to.bytes < bytes {
+            return Err(CodegenError::Arguments {
+                kernel: shape.name.clone(),
+                what: "bytes of a buffer",
+                expected: bytes,
+                found: to.bytes,
+            });
+        }
+        self.args[i] = to.ptr;
+        Ok(())
+    }
+
     /// Runs grid items `start..end`, with the epilogue when that reaches the end of the grid.
     /// Concurrent calls need disjoint ranges and scratch of their own.
     pub fn call(&self, scratch: MemRef, start: usize, end: usize) {

@@ -230,8 +230,8 @@ impl AlignedBuf {
             "{bytes} bytes at {offset} of a buffer of {}",
             self.len
         );
-        // SAFETY: the range is inside memory that `self` owns. A step, which owns all its buffers, is
-        // borrowed exclusively while its kernels run, and its plan keeps what is alive apart.
+        // SAFETY: the range is inside memory that `self` owns. The workspace or step that owns it is
+        // borrowed exclusively while its kernels run, and the plan keeps what is alive apart.
         unsafe { MemRef::new(self.start.as_ptr().wrapping_add(offset), bytes) }
     }
 
@@ -309,6 +309,19 @@ impl fmt::Debug for AlignedBuf {
     }
 }
 
+/// `bytes` as a place that kernels read, for a run that ends before the borrow does.
+pub(crate) fn lend(bytes: &[u8]) -> MemRef {
+    // SAFETY: the run that this is for holds the borrow; the plan lets no kernel write to an input
+    // that is not donated.
+    unsafe { MemRef::new(bytes.as_ptr().cast_mut(), bytes.len()) }
+}
+
+/// `bytes` as a place that kernels write, for a run that ends before the borrow does.
+pub(crate) fn lend_mut(bytes: &mut [u8]) -> MemRef {
+    // SAFETY: the run that this is for holds the exclusive borrow.
+    unsafe { MemRef::new(bytes.as_mut_ptr(), bytes.len()) }
+}
+
 /// Copies `from` to the start of `to`; nothing when they are the same memory.
 ///
 /// # Panics
@@ -320,14 +333,14 @@ pub(crate) fn copy(from: MemRef, to: MemRef) {
         from.bytes(),
         to.bytes()
     );
-    // SAFETY: both are memory that the calling step owns and that no kernel uses now; `copy` allows
-    // them to overlap.
+    // SAFETY: both are memory of the calling run, owned or borrowed, that no kernel uses now; `copy`
+    // allows them to overlap.
     unsafe { std::ptr::copy(from.as_ptr(), to.as_ptr(), from.bytes()) };
 }
 
 /// A copy of what `from` holds.
 pub(crate) fn read(from: MemRef) -> Vec<u8> {
-    // SAFETY: memory of the calling step, initialised at its allocation, that no kernel uses now.
+    // SAFETY: memory of the calling run, initialised at its allocation, that no kernel uses now.
     unsafe { slice::from_raw_parts(from.as_ptr(), from.bytes()) }.to_vec()
 }
 
@@ -342,7 +355,7 @@ pub(crate) fn write(to: MemRef, bytes: &[u8]) {
         bytes.len(),
         to.bytes()
     );
-    // SAFETY: memory of the calling step that no kernel uses now; `bytes` is the caller's.
+    // SAFETY: memory of the calling run that no kernel uses now; `bytes` is the caller's.
     unsafe { std::ptr::copy(bytes.as_ptr(), to.as_ptr(), bytes.len()) };
 }
 

@@ -1,7 +1,11 @@
 //! Executables, arena, thread pool.
 
 pub mod arena;
+pub mod executable;
 pub mod step;
 pub mod threads;
+pub mod workspace;
 
-pub use step::{CompileError, Options, Port, RunError, Step};
+pub use executable::{CompileError, Executable, Options, Port};
+pub use step::{RunError, Step};
+pub use workspace::{Argument, Workspace};

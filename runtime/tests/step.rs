@@ -74,5 +74,5 @@ fn a_training_step_has_the_bits_of_the_reference_and_keeps_its_state() {
     inputs.pop();
     let mut step = Step::compile(&graph, &Options::default()).expect("compiles");
     let error = step.run_arrays(&inputs).expect_err("too few");
-    assert_eq!(error.to_string(), "the step takes 4 inputs, found 3");
+    assert_eq!(error.to_string(), "the program takes 4 inputs, found 3");
 }

@@ -1,0 +1,351 @@
+//! What one run at a time needs: arena, scratch, and the addresses of every buffer.
+
+use crate::arena::{AlignedBuf, MemoryError, copy, lend, lend_mut};
+use crate::executable::{Executable, Port};
+use crate::step::RunError;
+use crate::threads::{parallel_for, with_default_float};
+use craneflow_codegen::{Bound, MemRef};
+use craneflow_ir::Array;
+use craneflow_ir::loops::{self, Buf, KernelId, Program};
+use craneflow_ir::ops::Op;
+use craneflow_passes::plan::Place;
+use std::sync::Arc;
+
+/// Estimated element operations below which a kernel runs on the caller alone.
+const SERIAL_WORK: usize = 1 << 15;
+
+/// What a run does, in order. Launches are positions in [`Actions::launches`].
+#[derive(Debug)]
+enum Action {
+    Launch(usize),
+    Copy {
+        from: Buf,
+        to: Buf,
+    },
+    Interpret {
+        op: Box<Op>,
+        args: Vec<Buf>,
+        results: Vec<Buf>,
+    },
+    While {
+        cond: Vec<Action>,
+        pred: Buf,
+        body: Vec<Action>,
+    },
+    Case {
+        index: Buf,
+        branches: Vec<Vec<Action>>,
+    },
+}
+
+/// A kernel with the buffers it takes.
+#[derive(Debug)]
+struct Launch {
+    kernel: KernelId,
+    args: Vec<Buf>,
+    /// Threads that share it.
+    budget: usize,
+    grid: usize,
+}
+
+/// The steps of a program, ready to be bound to addresses.
+#[derive(Debug)]
+pub(crate) struct Actions {
+    list: Vec<Action>,
+    launches: Vec<Launch>,
+    /// For each buffer: where launches take it, as launch and parameter.
+    sites: Vec<Vec<(u32, u32)>>,
+    /// Estimated element operations of all launches.
+    pub(crate) work: usize,
+}
+
+impl Actions {
+    pub(crate) fn new(program: &Program, threads: usize) -> Actions {
+        let mut actions = Actions {
+            list: vec![],
+            launches: vec![],
+            sites: vec![vec![]; program.buffers.len()],
+            work: 0,
+        };
+        actions.list = actions.of_steps(program, threads, &program.steps);
+        actions
+    }
+
+    fn of_steps(&mut self, p: &Program, threads: usize, steps: &[loops::Step]) -> Vec<Action> {
+        steps.iter().map(|s| self.of_step(p, threads, s)).collect()
+    }
+
+    fn of_step(&mut self, p: &Program, threads: usize, step: &loops::Step) -> Action {
+        match step {
+            loops::Step::Launch { kernel, args, .. } => {
+                let at = self.launches.len();
+                for (i, b) in args.iter().enumerate() {
+                    self.sites[b.0 as usize].push((at as u32, i as u32));
+                }
+                let k = p.kernel(*kernel);
+                let ops = k.grid().saturating_mul(work(k, &k.body));
+                self.work = self.work.saturating_add(ops);
+                self.launches.push(Launch {
+                    kernel: *kernel,
+                    args: args.clone(),
+                    budget: if ops < SERIAL_WORK { 1 } else { threads },
+                    grid: k.grid(),
+                });
+                Action::Launch(at)
+            }
+            loops::Step::Copy { from, to } => Action::Copy {
+                from: *from,
+                to: *to,
+            },
+            loops::Step::Interpret { op, args, results } => Action::Interpret {
+                op: Box::new(op.clone()),
+                args: args.clone(),
+                results: results.clone(),
+            },
+            loops::Step::While { cond, pred, body } => Action::While {
+                cond: self.of_steps(p, threads, cond),
+                pred: *pred,
+                body: self.of_steps(p, threads, body),
+            },
+            loops::Step::Case { index, branches } => Action::Case {
+                index: *index,
+                branches: (branches.iter())
+                    .map(|b| self.of_steps(p, threads, b))
+                    .collect(),
+            },
+        }
+    }
+}
+
+/// An input as one run is given it: dense row-major elements, aligned to 64 bytes.
+pub enum Argument<'a> {
+    /// Only read.
+    Borrowed(&'a [u8]),
+    /// Given away: if an output replaces this input, it is found here after the run.
+    Donated(&'a mut [u8]),
+}
+
+impl Argument<'_> {
+    fn len(&self) -> usize {
+        match self {
+            Argument::Borrowed(bytes) => bytes.len(),
+            Argument::Donated(bytes) => bytes.len(),
+        }
+    }
+}
+
+/// The memory of one run at a time of an executable.
+#[derive(Debug)]
+pub struct Workspace {
+    executable: Arc<Executable>,
+    /// Referred to by `table`.
+    _arena: AlignedBuf,
+    scratch: Vec<AlignedBuf>,
+    /// The address of each buffer of the program.
+    table: Vec<MemRef>,
+    /// The launches with their addresses; empty until all buffers have one.
+    launches: Vec<Bound>,
+}
+
+impl Workspace {
+    /// Allocates the arena and the scratch of an executable.
+    pub fn new(executable: &Arc<Executable>) -> Result<Workspace, MemoryError> {
+        let plan = executable.plan();
+        let arena = AlignedBuf::zeroed(plan.arena_bytes)?;
+        let scratch = (0..executable.threads())
+            .map(|_| AlignedBuf::zeroed(plan.scratch_bytes))
+            .collect::<Result<Vec<_>, _>>()?;
+        let bytes = executable.program.buffers.iter().map(|b| b.ty.bytes());
+        let place = |(bytes, place): (usize, &Place)| match *place {
+            Place::Constant(offset) => executable.constants.mem(offset, bytes),
+            Place::Arena(offset) => arena.mem(offset, bytes),
+            Place::Input(_) | Place::Output(_) | Place::Nowhere => MemRef::none(),
+        };
+        let table = bytes.zip(&plan.places).map(place).collect();
+        Ok(Workspace {
+            executable: executable.clone(),
+            _arena: arena,
+            scratch,
+            table,
+            launches: vec![],
+        })
+    }
+
+    /// What it runs.
+    pub fn executable(&self) -> &Arc<Executable> {
+        &self.executable
+    }
+
+    /// Bytes that it holds.
+    pub fn bytes(&self) -> usize {
+        self._arena.len() + self.scratch.iter().map(AlignedBuf::len).sum::<usize>()
+    }
+
+    /// Runs the program. `inputs` are all inputs; an input that an output replaces must be given away,
+    /// and holds that output afterwards. `outputs` are places for the outputs that replace no input,
+    /// in order; every byte of them is written.
+    pub fn run(
+        &mut self,
+        inputs: &mut [Argument<'_>],
+        outputs: &mut [&mut [u8]],
+    ) -> Result<(), RunError> {
+        check(&self.executable, inputs, outputs)?;
+        let inputs: Vec<MemRef> = (inputs.iter_mut())
+            .map(|a| match a {
+                Argument::Borrowed(bytes) => lend(bytes),
+                Argument::Donated(bytes) => lend_mut(bytes),
+            })
+            .collect();
+        let mut places = outputs.iter_mut();
+        let outputs: Vec<MemRef> = (self.executable.outputs().iter())
+            .map(|port| match port.partner {
+                Some(input) => inputs[input],
+                None => places.next().map_or(MemRef::none(), |o| lend_mut(o)),
+            })
+            .collect();
+        self.bind(&inputs, &outputs);
+        self.perform();
+        Ok(())
+    }
+
+    /// Sets the addresses of inputs and outputs, each of the size of its type.
+    pub(crate) fn bind(&mut self, inputs: &[MemRef], outputs: &[MemRef]) {
+        let Workspace {
+            executable: exe,
+            table,
+            launches,
+            ..
+        } = self;
+        let fits = "buffers have the sizes of their types";
+        for (b, place) in exe.plan.places.iter().enumerate() {
+            let to = match *place {
+                Place::Input(i) => inputs[i],
+                Place::Output(o) => outputs[o],
+                Place::Constant(_) | Place::Arena(_) | Place::Nowhere => continue,
+            };
+            if std::mem::replace(&mut table[b], to).as_ptr() == to.as_ptr() {
+                continue;
+            }
+            if !launches.is_empty() {
+                for &(launch, param) in &exe.actions.sites[b] {
+                    let launch = &mut launches[launch as usize];
+                    launch.rebind(param as usize, to).expect(fits);
+                }
+            }
+        }
+        if launches.is_empty() {
+            launches.extend(exe.actions.launches.iter().map(|l| {
+                let refs: Vec<MemRef> = l.args.iter().map(|b| table[b.0 as usize]).collect();
+                exe.code.entry(l.kernel.0 as usize).bind(&refs).expect(fits)
+            }));
+        }
+    }
+
+    /// Runs on the addresses that were bound last, whose memory the caller holds.
+    pub(crate) fn perform(&mut self) {
+        with_default_float(|| self.perform_list(&self.executable.actions.list));
+    }
+
+    fn perform_list(&self, actions: &[Action]) {
+        for action in actions {
+            match action {
+                Action::Launch(at) => {
+                    let (bound, launch) =
+                        (&self.launches[*at], &self.executable.actions.launches[*at]);
+                    parallel_for(launch.budget, launch.grid, &|start, end, slot| {
+                        let scratch = &self.scratch[slot];
+                        bound.call(scratch.mem(0, scratch.len()), start, end)
+                    });
+                }
+                Action::Copy { from, to } => copy(self.mem(*from), self.mem(*to)),
+                Action::Interpret { op, args, results } => {
+                    let args: Vec<Array> = args.iter().map(|&b| self.read(b)).collect();
+                    for (array, &b) in op.rules().eval(&args).iter().zip(results) {
+                        crate::arena::write(self.mem(b), array.bytes());
+                    }
+                }
+                Action::While { cond, pred, body } => loop {
+                    self.perform_list(cond);
+                    if self.read(*pred).get(0).bits == 0 {
+                        break;
+                    }
+                    self.perform_list(body);
+                },
+                Action::Case { index, branches } => {
+                    let chosen =
+                        usize::try_from(self.read(*index).get(0).to_i64()).unwrap_or(usize::MAX);
+                    self.perform_list(&branches[chosen.min(branches.len() - 1)]);
+                }
+            }
+        }
+    }
+
+    fn mem(&self, b: Buf) -> MemRef {
+        self.table[b.0 as usize]
+    }
+
+    /// A copy of a buffer for the reference interpreter.
+    fn read(&self, b: Buf) -> Array {
+        let ty = self.executable.program.buffer(b).ty.clone();
+        let bytes = crate::arena::read(self.mem(b));
+        Array::from_bytes(ty, bytes).expect("a buffer has the bytes of its type")
+    }
+}
+
+/// Whether inputs and outputs are as many, as large and as generously given as the program needs.
+fn check(
+    executable: &Executable,
+    inputs: &[Argument<'_>],
+    outputs: &[&mut [u8]],
+) -> Result<(), RunError> {
+    let ports = executable.inputs();
+    if inputs.len() != ports.len() {
+        return Err(RunError::Inputs {
+            expected: ports.len(),
+            found: inputs.len(),
+        });
+    }
+    for (port, given) in ports.iter().zip(inputs) {
+        sized("input", port, given.len())?;
+        if port.partner.is_some() && matches!(given, Argument::Borrowed(_)) {
+            return Err(RunError::NotDonated {
+                name: port.name.clone(),
+            });
+        }
+    }
+    let places = executable.outputs().iter().filter(|p| p.partner.is_none());
+    let expected = places.clone().count();
+    if outputs.len() != expected {
+        return Err(RunError::Outputs {
+            expected,
+            found: outputs.len(),
+        });
+    }
+    (places.zip(outputs)).try_for_each(|(port, given)| sized("output", port, given.len()))
+}
+
+fn sized(what: &'static str, port: &Port, found: usize) -> Result<(), RunError> {
+    match port.ty.bytes() == found {
+        true => Ok(()),
+        false => Err(RunError::Bytes {
+            what,
+            name: port.name.clone(),
+            ty: port.ty.clone(),
+            expected: port.ty.bytes(),
+            found,
+        }),
+    }
+}
+
+/// Estimated element operations of a block.
+fn work(k: &loops::Kernel, block: &[loops::Stmt]) -> usize {
+    let lanes = |v: loops::Val| if k.val(v).vector { k.lanes } else { 1 };
+    let of = |s: &loops::Stmt| match s {
+        loops::Stmt::For(l, body) => k.loops[l.0 as usize].extent.saturating_mul(work(k, body)),
+        loops::Stmt::If(_, a, b) => work(k, a).max(work(k, b)),
+        loops::Stmt::Let(v) => lanes(*v),
+        loops::Stmt::Store(_, _, v) => lanes(*v),
+        loops::Stmt::Set(..) => 0,
+    };
+    block.iter().map(of).fold(0, usize::saturating_add)
+}
