@@ -56,7 +56,7 @@ impl Scatter {
     }
 
     /// Extent of a window along every axis of `x`.
-    fn window(&self, rank: usize, updates: &Type) -> Vec<usize> {
+    pub fn window(&self, rank: usize, updates: &Type) -> Vec<usize> {
         let mut window = vec![1; rank];
         let axes = self.windowed(rank).into_iter();
         for (axis, &u) in axes.zip(&self.update_window_dims) {

@@ -1,0 +1,3 @@
+//! Programs of other systems as graphs of Craneflow.
+
+pub mod stablehlo;

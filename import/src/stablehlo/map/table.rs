@@ -1,0 +1,119 @@
+//! The rule of each operation.
+
+use super::control::{SAME, TOKEN};
+use super::{
+    Rule, constant, contract, control, convert, gather, pointwise, reduce, shape, sort, window,
+};
+use craneflow_ir::Pointwise;
+
+/// A rule for an operation on elements that is one of the graph's.
+macro_rules! element {
+    ($op:ident) => {
+        |cx, node, x| pointwise::apply(cx, node, x, Pointwise::$op)
+    };
+}
+
+/// Names without version, in order, with their rules. Collectives are left out: there is one device.
+#[rustfmt::skip]
+const TABLE: &[(&str, Rule)] = &[
+    ("abs", element!(Abs)),
+    ("add", element!(Add)),
+    ("after_all", TOKEN),
+    ("and", element!(And)),
+    ("atan2", element!(Atan2)),
+    ("bitcast_convert", convert::bitcast_convert),
+    ("broadcast", shape::broadcast),
+    ("broadcast_in_dim", shape::broadcast_in_dim),
+    ("builtin.unrealized_conversion_cast", SAME),
+    ("call", control::call),
+    ("case", control::case),
+    ("cbrt", element!(Cbrt)),
+    ("ceil", element!(Ceil)),
+    ("clamp", pointwise::clamp),
+    ("compare", pointwise::compare),
+    ("complex", pointwise::complex),
+    ("composite", control::composite),
+    ("concatenate", shape::concatenate),
+    ("constant", constant::constant),
+    ("convert", convert::convert),
+    ("convolution", contract::convolution),
+    ("cosine", element!(Cosine)),
+    ("count_leading_zeros", element!(CountLeadingZeros)),
+    ("create_token", TOKEN),
+    ("divide", element!(Divide)),
+    ("dot", contract::dot),
+    ("dot_general", contract::dot_general),
+    ("dynamic_broadcast_in_dim", shape::broadcast_in_dim),
+    ("dynamic_iota", constant::iota),
+    ("dynamic_reshape", shape::reshape),
+    ("dynamic_slice", shape::dynamic_slice),
+    ("dynamic_update_slice", shape::dynamic_update_slice),
+    ("exponential", element!(Exp)),
+    ("exponential_minus_one", element!(Expm1)),
+    ("floor", element!(Floor)),
+    ("gather", gather::gather),
+    ("get_dimension_size", shape::get_dimension_size),
+    ("get_tuple_element", control::get_tuple_element),
+    ("if", control::r#if),
+    ("imag", pointwise::imag),
+    ("iota", constant::iota),
+    ("is_finite", element!(IsFinite)),
+    ("log", element!(Log)),
+    ("log_plus_one", element!(Log1p)),
+    ("logistic", element!(Logistic)),
+    ("maximum", element!(Maximum)),
+    ("minimum", element!(Minimum)),
+    ("multiply", element!(Multiply)),
+    ("negate", element!(Negate)),
+    ("not", element!(Not)),
+    ("optimization_barrier", SAME),
+    ("or", element!(Or)),
+    ("pad", shape::pad),
+    ("popcnt", element!(Popcnt)),
+    ("power", element!(Power)),
+    ("real", pointwise::real),
+    ("reduce", reduce::reduce),
+    ("reduce_precision", convert::reduce_precision),
+    ("reduce_window", window::reduce_window),
+    ("remainder", element!(Remainder)),
+    ("reshape", shape::reshape),
+    ("reverse", shape::reverse),
+    ("round_nearest_afz", element!(RoundNearestAfz)),
+    ("round_nearest_even", element!(RoundNearestEven)),
+    ("rsqrt", element!(Rsqrt)),
+    ("scatter", gather::scatter),
+    ("sdy.manual_computation", control::body),
+    ("sdy.sharding_constraint", SAME),
+    ("select", pointwise::select),
+    ("select_and_scatter", window::select_and_scatter),
+    ("set_dimension_size", shape::set_dimension_size),
+    ("shift_left", element!(ShiftLeft)),
+    ("shift_right_arithmetic", element!(ShiftRightArithmetic)),
+    ("shift_right_logical", element!(ShiftRightLogical)),
+    ("sign", element!(Sign)),
+    ("sine", element!(Sine)),
+    ("slice", shape::slice),
+    ("sort", sort::sort),
+    ("sqrt", element!(Sqrt)),
+    ("subtract", element!(Subtract)),
+    ("tan", element!(Tan)),
+    ("tanh", element!(Tanh)),
+    ("transpose", shape::transpose),
+    ("tuple", control::tuple),
+    ("while", control::r#while),
+    ("xor", element!(Xor)),
+];
+
+/// The rule of the operation called `name`.
+pub fn rule(name: &str) -> Option<Rule> {
+    let found = TABLE.binary_search_by(|row| row.0.cmp(name));
+    found.ok().map(|i| TABLE[i].1)
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn names_are_in_order() {
+        assert!(super::TABLE.windows(2).all(|w| w[0].0 < w[1].0));
+    }
+}
