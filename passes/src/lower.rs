@@ -250,9 +250,21 @@ impl<'g> GraphLowering<'g> {
             .unwrap_or_else(|| panic!("%{} is read from memory but not stored", v.0))
     }
 
+    /// The buffer of a value that must be in memory: a stored one, or a constant, which kernels have as
+    /// an immediate.
+    fn in_memory(&self, v: Value, out: &mut Output) -> Buf {
+        match &self.g.def(v).op {
+            Op::Constant(c) if self.buf[v.0 as usize].is_none() => {
+                let kind = BufferKind::Constant(c.value.clone());
+                out.buffer(&format!("c{}", v.0), c.value.ty.clone(), kind)
+            }
+            _ => self.stored(v),
+        }
+    }
+
     /// A buffer with the type of a stored value; a copy when it is a view of another.
     fn typed(&mut self, v: Value, out: &mut Output) -> Buf {
-        let (from, ty) = (self.stored(v), self.g.ty(v).clone());
+        let (from, ty) = (self.in_memory(v, out), self.g.ty(v).clone());
         if out.program.buffer(from).ty == ty {
             return from;
         }
@@ -291,11 +303,9 @@ impl<'g> GraphLowering<'g> {
             Op::While(w) => {
                 let carries: Vec<Buf> = (node.operands.iter().zip(&node.results))
                     .map(|(&operand, &result)| {
+                        let from = self.in_memory(operand, out);
                         let to = self.root(result, out);
-                        self.steps.push(Step::Copy {
-                            from: self.stored(operand),
-                            to,
-                        });
+                        self.steps.push(Step::Copy { from, to });
                         to
                     })
                     .collect();
@@ -313,7 +323,9 @@ impl<'g> GraphLowering<'g> {
                 });
             }
             Op::Case(c) => {
-                let args: Vec<Buf> = node.operands[1..].iter().map(|&v| self.stored(v)).collect();
+                let operands = node.operands.iter();
+                let mut args: Vec<Buf> = operands.map(|&v| self.in_memory(v, out)).collect();
+                let index = args.remove(0);
                 let results: Vec<Buf> = node.results.iter().map(|&v| self.root(v, out)).collect();
                 let branch = |g: &Graph, out: &mut Output| {
                     let (mut steps, values) = region(g, &args, out);
@@ -326,10 +338,7 @@ impl<'g> GraphLowering<'g> {
                     steps
                 };
                 let branches = c.branches.iter().map(|g| branch(g, out)).collect();
-                self.steps.push(Step::Case {
-                    index: self.stored(node.operands[0]),
-                    branches,
-                });
+                self.steps.push(Step::Case { index, branches });
             }
             other => unreachable!("{} is no control op", other.name()),
         }
