@@ -47,6 +47,6 @@ pub enum ImportError {
     Type {
         place: Place,
         op: String,
-        source: TypeError,
+        source: Box<TypeError>,
     },
 }

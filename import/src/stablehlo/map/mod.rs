@@ -169,7 +169,11 @@ fn located(node: &Node, fault: Fault) -> ImportError {
     let (place, op) = (node.place, node.name.to_string());
     match fault {
         Fault::Message(message) => ImportError::Op { place, op, message },
-        Fault::Type(source) => ImportError::Type { place, op, source },
+        Fault::Type(source) => ImportError::Type {
+            place,
+            op,
+            source: Box::new(source),
+        },
         Fault::Inner(e) => e,
     }
 }
