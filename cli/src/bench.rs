@@ -3,11 +3,11 @@
 //! A record has the fields that the scripts which measure other frameworks print, so that both can
 //! be read by one program. Times are seconds per step.
 
-mod measure;
+pub(crate) mod measure;
 
 use anyhow::{Result, bail};
 use craneflow::nn::workloads::{NAMES, Workload, workload};
-use craneflow::runtime::{Options, Step};
+use craneflow::runtime::{Options, Profile, Step};
 use measure::{Timing, measure};
 use serde_json::{Map, Value, json};
 use std::io::{BufRead, Write};
@@ -141,7 +141,7 @@ fn line(record: &Map<String, Value>) -> Result<()> {
     Ok(())
 }
 
-fn seconds(text: &str) -> Result<f64, String> {
+pub(crate) fn seconds(text: &str) -> Result<f64, String> {
     match text.parse::<f64>() {
         Ok(s) if Duration::try_from_secs_f64(s).is_ok() => Ok(s),
         _ => Err("a number of seconds is needed".to_string()),
@@ -149,15 +149,15 @@ fn seconds(text: &str) -> Result<f64, String> {
 }
 
 /// A compiled workload and its batches.
-struct Bench {
-    step: Step,
+pub(crate) struct Bench {
+    pub(crate) step: Step,
     load: Workload,
     next: usize,
     loss: Option<usize>,
 }
 
 impl Bench {
-    fn new(load: Workload, threads: usize) -> Result<Bench> {
+    pub(crate) fn new(load: Workload, threads: usize) -> Result<Bench> {
         let mut options = Options {
             threads,
             ..Options::default()
@@ -177,7 +177,18 @@ impl Bench {
     }
 
     /// One step on the next batch, which is copied into the program's memory.
-    fn step(&mut self) {
+    pub(crate) fn step(&mut self) {
+        self.next_batch();
+        self.step.run();
+    }
+
+    /// The same, with its times added to a profile.
+    pub(crate) fn profiled_step(&mut self, profile: &mut Profile) {
+        self.next_batch();
+        self.step.run_profiled(profile);
+    }
+
+    fn next_batch(&mut self) {
         for (input, arrays) in &self.load.batches {
             let array = &arrays[self.next % arrays.len()];
             self.step
@@ -185,7 +196,6 @@ impl Bench {
                 .expect("batches have the type of their input");
         }
         self.next += 1;
-        self.step.run();
     }
 
     /// The loss of the last step; 0 for functions.

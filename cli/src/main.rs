@@ -9,6 +9,7 @@ mod data;
 mod dump;
 mod evaluate;
 mod predict;
+mod profile;
 mod run;
 mod saved;
 mod source;
@@ -42,6 +43,8 @@ enum Command {
     Run(run::Args),
     /// Measure a workload; prints one line of JSON
     Bench(bench::Args),
+    /// Where the time of a workload goes: each kernel's time, arithmetic, memory and share of what is possible
+    Profile(profile::Args),
     /// Data sets: which there are, and how to get them
     Data(data::Args),
 }
@@ -56,6 +59,7 @@ fn main() -> ExitCode {
         Command::Dump(args) => dump::run(&args),
         Command::Run(args) => run::run(&args),
         Command::Bench(args) => bench::run(&args, started),
+        Command::Profile(args) => profile::run(&args),
         Command::Data(args) => data::run(&args),
     };
     match result {

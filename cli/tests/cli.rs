@@ -318,3 +318,31 @@ fn a_measurement_is_one_line_of_json() {
     assert_eq!(record["losses"].as_array().map(Vec::len), Some(5));
     assert!(good(at, &["bench", "--list"]).lines().count() >= 23);
 }
+
+#[test]
+fn a_profile_lists_kernels_and_writes_a_timeline() {
+    let at = folder();
+    let args = [
+        "profile",
+        "--workload",
+        "W4",
+        "--seconds",
+        "0.05",
+        "--trace",
+        "t.json",
+    ];
+    let table = good(at.path(), &args);
+    assert!(
+        table.contains("GFLOP/s") && table.contains("not listed"),
+        "{table}"
+    );
+    let trace = std::fs::read(at.path().join("t.json")).expect("written");
+    let trace: serde_json::Value = serde_json::from_slice(&trace).expect("JSON");
+    let events = trace["traceEvents"].as_array().expect("a list");
+    assert!(
+        events
+            .iter()
+            .any(|e| e["ph"] == "X" && e["dur"].is_number())
+    );
+    bad(at.path(), 1, &["profile", "--workload", "W99"]);
+}

@@ -2,10 +2,12 @@
 
 pub mod arena;
 pub mod executable;
+pub mod profile;
 pub mod step;
 pub mod threads;
 pub mod workspace;
 
 pub use executable::{CompileError, Executable, Options, Port};
+pub use profile::{Profile, Roofline};
 pub use step::{RunError, Step};
 pub use workspace::{Argument, Workspace};

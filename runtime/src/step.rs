@@ -2,6 +2,7 @@
 
 use crate::arena::{AlignedBuf, Element, MemoryError, Number};
 use crate::executable::{CompileError, CompileTimes, Executable, Options, Port};
+use crate::profile::Profile;
 use crate::workspace::Workspace;
 use craneflow_codegen::{Code, MemRef};
 use craneflow_ir::loops::Program;
@@ -80,6 +81,11 @@ impl Step {
     /// Runs the program on what the input buffers hold.
     pub fn run(&mut self) {
         self.workspace.perform();
+    }
+
+    /// The same, and adds the time of each step of the program to `profile`, which was made for it.
+    pub fn run_profiled(&mut self, profile: &mut Profile) {
+        self.workspace.perform_profiled(profile);
     }
 
     /// Sets all inputs, runs, and returns all outputs.

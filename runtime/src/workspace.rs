@@ -2,6 +2,7 @@
 
 use crate::arena::{AlignedBuf, MemoryError, copy, lend, lend_mut};
 use crate::executable::{Executable, Port};
+use crate::profile::{Observe, Profile};
 use crate::step::RunError;
 use crate::threads::{parallel_for, with_default_float};
 use craneflow_codegen::{Bound, MemRef};
@@ -28,15 +29,18 @@ enum Action {
         results: Vec<Buf>,
     },
     While {
-        cond: Vec<Action>,
+        cond: Numbered,
         pred: Buf,
-        body: Vec<Action>,
+        body: Numbered,
     },
     Case {
         index: Buf,
-        branches: Vec<Vec<Action>>,
+        branches: Vec<Numbered>,
     },
 }
+
+/// Actions with the positions of their steps in the program, outer before inner.
+type Numbered = Vec<(usize, Action)>;
 
 /// A kernel with the buffers it takes.
 #[derive(Debug)]
@@ -51,12 +55,14 @@ struct Launch {
 /// The steps of a program, ready to be bound to addresses.
 #[derive(Debug)]
 pub(crate) struct Actions {
-    list: Vec<Action>,
+    list: Numbered,
     launches: Vec<Launch>,
     /// For each buffer: where launches take it, as launch and parameter.
     sites: Vec<Vec<(u32, u32)>>,
     /// Estimated element operations of all launches.
     pub(crate) work: usize,
+    /// Steps so far, those inside others included.
+    count: usize,
 }
 
 impl Actions {
@@ -66,13 +72,18 @@ impl Actions {
             launches: vec![],
             sites: vec![vec![]; program.buffers.len()],
             work: 0,
+            count: 0,
         };
         actions.list = actions.of_steps(program, threads, &program.steps);
         actions
     }
 
-    fn of_steps(&mut self, p: &Program, threads: usize, steps: &[loops::Step]) -> Vec<Action> {
-        steps.iter().map(|s| self.of_step(p, threads, s)).collect()
+    fn of_steps(&mut self, p: &Program, threads: usize, steps: &[loops::Step]) -> Numbered {
+        let numbered = |s| {
+            self.count += 1;
+            (self.count - 1, self.of_step(p, threads, s))
+        };
+        steps.iter().map(numbered).collect()
     }
 
     fn of_step(&mut self, p: &Program, threads: usize, step: &loops::Step) -> Action {
@@ -243,11 +254,18 @@ impl Workspace {
 
     /// Runs on the addresses that were bound last, whose memory the caller holds.
     pub(crate) fn perform(&mut self) {
-        with_default_float(|| self.perform_list(&self.executable.actions.list));
+        with_default_float(|| self.perform_list(&self.executable.actions.list, &mut ()));
     }
 
-    fn perform_list(&self, actions: &[Action]) {
-        for action in actions {
+    /// The same, and adds the times of all steps to `profile`.
+    pub(crate) fn perform_profiled(&mut self, profile: &mut Profile) {
+        let list = &self.executable.actions.list;
+        with_default_float(|| profile.run(|profile| self.perform_list(list, profile)));
+    }
+
+    fn perform_list(&self, actions: &[(usize, Action)], observe: &mut impl Observe) {
+        for (number, action) in actions {
+            let started = observe.start();
             match action {
                 Action::Launch(at) => {
                     let (bound, launch) =
@@ -265,18 +283,19 @@ impl Workspace {
                     }
                 }
                 Action::While { cond, pred, body } => loop {
-                    self.perform_list(cond);
+                    self.perform_list(cond, observe);
                     if self.read(*pred).get(0).bits == 0 {
                         break;
                     }
-                    self.perform_list(body);
+                    self.perform_list(body, observe);
                 },
                 Action::Case { index, branches } => {
                     let chosen =
                         usize::try_from(self.read(*index).get(0).to_i64()).unwrap_or(usize::MAX);
-                    self.perform_list(&branches[chosen.min(branches.len() - 1)]);
+                    self.perform_list(&branches[chosen.min(branches.len() - 1)], observe);
                 }
             }
+            observe.end(*number, started);
         }
     }
 

@@ -1,0 +1,162 @@
+//! `craneflow profile`: where the time of a step goes.
+
+use crate::bench::Bench;
+use anyhow::{Context, Result};
+use craneflow::codegen::Code;
+use craneflow::nn::workloads::workload;
+use craneflow::runtime::profile::Row;
+use craneflow::runtime::{Profile, Roofline};
+use serde_json::json;
+use std::io::{Write, stdout};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+#[derive(clap::Args)]
+pub struct Args {
+    /// W1 to W8 are training steps, M1 to M10 single functions (`craneflow bench --list`)
+    #[arg(long)]
+    workload: String,
+    /// Threads
+    #[arg(long, default_value_t = 2, value_parser = crate::train::positive)]
+    threads: usize,
+    /// How long to measure
+    #[arg(long, default_value_t = 1.0, value_parser = crate::bench::seconds)]
+    seconds: f64,
+    /// How many steps of the program to list, slowest first; 0 lists all
+    #[arg(long, default_value_t = 20)]
+    top: usize,
+    /// Write a timeline that chrome://tracing and Perfetto read
+    #[arg(long, value_name = "FILE")]
+    trace: Option<PathBuf>,
+}
+
+pub fn run(args: &Args) -> Result<()> {
+    if args.threads == 1 {
+        crate::bench::measure::stay_on_one_core();
+    }
+    let roofline = Roofline::measure(args.threads)?;
+    let mut bench = Bench::new(workload(&args.workload)?, args.threads)?;
+    let start = Instant::now();
+    while start.elapsed() < Duration::from_secs_f64(args.seconds / 4.0) {
+        bench.step();
+    }
+    let mut profile = Profile::new(bench.step.program());
+    let start = Instant::now();
+    while start.elapsed().as_secs_f64() < args.seconds || profile.runs() == 0 {
+        bench.profiled_step(&mut profile);
+    }
+    if let Some(path) = &args.trace {
+        trace(&profile, path)?;
+    }
+    print(args, &profile, &roofline, bench.step.code())
+}
+
+/// Bits of a kernel's vectors, with a mark where the wider ones of the machine were refused.
+fn vector_bits(code: &Code, kernel: usize) -> String {
+    let mark = if code.refused(kernel).is_some() {
+        "!"
+    } else {
+        ""
+    };
+    format!("{}{mark}", code.vector_bits(kernel))
+}
+
+/// A table of the slowest steps.
+fn print(args: &Args, profile: &Profile, roofline: &Roofline, code: &Code) -> Result<()> {
+    let mut out = stdout().lock();
+    let runs = profile.runs() as f64;
+    let total = profile.total().as_secs_f64() / runs;
+    let mut rows: Vec<&Row> = profile.rows().iter().filter(|r| r.count > 0).collect();
+    let best = |r: &Row| r.best.as_secs_f64() * r.count as f64 / runs;
+    let leaves = || rows.iter().filter(|r| !r.control);
+    let (mean, least) = (
+        leaves().map(|r| r.time.as_secs_f64()).sum::<f64>() / runs,
+        leaves().map(|r| best(r)).sum::<f64>(),
+    );
+    writeln!(
+        out,
+        "{}, {} threads: {:.3} ms a run, mean of {}; {:.3} ms of the shortest executions; {:.1} us between steps",
+        args.workload,
+        args.threads,
+        total * 1e3,
+        profile.runs(),
+        least * 1e3,
+        (total - mean) * 1e6
+    )?;
+    writeln!(
+        out,
+        "machine: {:.1} GFLOP/s, {:.1} GB/s copied; rates and shares are those of the shortest executions",
+        roofline.flops * 1e-9,
+        roofline.bytes * 1e-9
+    )?;
+    writeln!(
+        out,
+        "{:>9} {:>9} {:>6} {:>6} {:>8} {:>6} {:>6} {:>5} {:>4} kernel",
+        "best us", "mean us", "share", "times", "GFLOP/s", "GB/s", "roof", "bits", "no."
+    )?;
+    rows.sort_by(|a, b| best(b).total_cmp(&best(a)));
+    let shown = if args.top == 0 {
+        rows.len()
+    } else {
+        args.top.min(rows.len())
+    };
+    for row in &rows[..shown] {
+        let each = row.best.as_secs_f64();
+        let (flops, bytes) = (row.flops as f64 / each, row.bytes as f64 / each);
+        let roof = (flops / roofline.flops).max(bytes / roofline.bytes);
+        let number = row.kernel.map_or(String::new(), |k| k.to_string());
+        let bits = row.kernel.map_or(String::new(), |k| vector_bits(code, k));
+        writeln!(
+            out,
+            "{:9.1} {:9.1} {:5.1}% {:6.1} {:8.1} {:6.1} {:5.0}% {bits:>5} {number:>4} {} {}{}",
+            best(row) * 1e6,
+            row.time.as_secs_f64() / runs * 1e6,
+            best(row) / least * 100.0,
+            row.count as f64 / runs,
+            flops * 1e-9,
+            bytes * 1e-9,
+            roof * 100.0,
+            row.name,
+            row.from,
+            if row.control {
+                " (with what runs inside)"
+            } else {
+                ""
+            }
+        )?;
+    }
+    let rest = rows[shown..].iter().filter(|r| !r.control);
+    writeln!(
+        out,
+        "{:9.1} in {} steps that are not listed",
+        rest.map(|r| best(r)).sum::<f64>() * 1e6,
+        rows.len() - shown
+    )?;
+    Ok(())
+}
+
+/// The timeline in the trace event format: one complete event for each execution.
+fn trace(profile: &Profile, path: &Path) -> Result<()> {
+    let us = |d: Duration| d.as_secs_f64() * 1e6;
+    let event = |e: &craneflow::runtime::profile::Event| {
+        let row = &profile.rows()[e.row];
+        json!({
+            "name": row.name, "cat": row.from, "ph": "X", "pid": 1, "tid": 1,
+            "ts": us(e.start), "dur": us(e.time),
+            "args": {"kernel": row.kernel, "flops": row.flops, "bytes": row.bytes},
+        })
+    };
+    let events: Vec<_> = profile.events().iter().map(event).collect();
+    let directory = match path.parent() {
+        Some(p) if p != Path::new("") => p,
+        _ => Path::new("."),
+    };
+    let written = || -> Result<()> {
+        let mut file = tempfile::NamedTempFile::new_in(directory)?;
+        serde_json::to_writer(&mut file, &json!({ "traceEvents": events }))?;
+        file.flush()?;
+        file.persist(path)?;
+        Ok(())
+    };
+    written().with_context(|| format!("cannot write {}", path.display()))
+}
