@@ -27,9 +27,9 @@ mod vjp;
 const OP: &str = "convolution";
 
 /// `convolution(input, kernel)`: StableHLO `convolution`. Accumulates by fused multiply-add from zero
-/// over the window positions in row-major order (a reversed kernel is read backwards), and within
-/// each over the input features of the group; padding and the holes of a dilated input are zeros
-/// that take part.
+/// over window positions and the input features of the group, row-major in the order of the input's
+/// axes, so that memory is walked in its order whatever the layout (a reversed kernel is read
+/// backwards); padding and the holes of a dilated input are zeros that take part.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct Convolution {
     /// Strides, padding, `base_dilation` of the input and `window_dilation` of the kernel, per
@@ -45,7 +45,26 @@ pub struct Convolution {
     pub batch_groups: usize,
 }
 
+/// An axis that a convolution contracts.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Contracted {
+    /// The window's extent along this spatial axis.
+    Window(usize),
+    /// The input features of a group.
+    Feature,
+}
+
 impl Convolution {
+    /// The contracted axes in the order of accumulation, outermost first.
+    pub fn order(&self) -> Vec<Contracted> {
+        let mut axes: Vec<(usize, Contracted)> = (self.dims.input_spatial.iter().enumerate())
+            .map(|(i, &axis)| (axis, Contracted::Window(i)))
+            .collect();
+        axes.push((self.dims.input_feature, Contracted::Feature));
+        axes.sort_by_key(|a| a.0);
+        axes.into_iter().map(|a| a.1).collect()
+    }
+
     /// The window with the extents of this kernel.
     pub fn window_of(&self, kernel: &Type) -> Window {
         let spatial = self.dims.kernel_spatial.iter();
@@ -249,28 +268,33 @@ impl Rules for Convolution {
         Lowering::Contraction(Box::new(move |k, x, at| {
             let start = mac::zero(k, input.dtype);
             let acc = k.var(start);
-            let extents = self.window_of(&kernel).size;
-            k.nest(&extents, LoopKind::Serial, &mut |k, w| {
-                let place = self.place(k, &input, at, w);
-                let features = kernel.shape[self.dims.kernel_input];
-                k.each(features, LoopKind::Serial, |k, f| {
-                    let (l, r) = self.elements(&input, &kernel, at, (&place.1, w), &f);
-                    let zero = |k: &mut KernelBuilder| {
-                        k.constant(Scalar {
-                            ty: input.dtype,
-                            bits: 0,
-                        })
-                    };
-                    let l = match place.0.map(|c| (c, k.known(c))) {
-                        None => x[0].at(k, &l),
-                        Some((_, Some(_))) => zero(k),
-                        Some((c, None)) => k.choose(c, |k| x[0].at(k, &l), zero),
-                    };
-                    let r = x[1].at(k, &r);
-                    let sum = k.get(acc);
-                    let sum = mac::step(k, sum, l, r);
-                    k.set(acc, sum);
-                });
+            let order = self.order();
+            k.nest(&self.extents(&kernel), LoopKind::Serial, &mut |k, i| {
+                let mut w = vec![Index::default(); order.len() - 1];
+                let mut f = Index::default();
+                for (axis, i) in order.iter().zip(i) {
+                    match axis {
+                        Contracted::Window(s) => w[*s] = i.clone(),
+                        Contracted::Feature => f = i.clone(),
+                    }
+                }
+                let place = self.place(k, &input, at, &w);
+                let (l, r) = self.elements(&input, &kernel, at, (&place.1, &w), &f);
+                let zero = |k: &mut KernelBuilder| {
+                    k.constant(Scalar {
+                        ty: input.dtype,
+                        bits: 0,
+                    })
+                };
+                let l = match place.0.map(|c| (c, k.known(c))) {
+                    None => x[0].at(k, &l),
+                    Some((_, Some(_))) => zero(k),
+                    Some((c, None)) => k.choose(c, |k| x[0].at(k, &l), zero),
+                };
+                let r = x[1].at(k, &r);
+                let sum = k.get(acc);
+                let sum = mac::step(k, sum, l, r);
+                k.set(acc, sum);
             });
             let sum = k.get(acc);
             mac::finish(k, sum, input.dtype)
@@ -279,6 +303,16 @@ impl Rules for Convolution {
 }
 
 impl Convolution {
+    /// Extents of the contracted axes, in the order of accumulation.
+    fn extents(&self, kernel: &Type) -> Vec<usize> {
+        let size = self.window_of(kernel).size;
+        let extent = |axis: &Contracted| match axis {
+            Contracted::Window(i) => size[*i],
+            Contracted::Feature => kernel.shape[self.dims.kernel_input],
+        };
+        self.order().iter().map(extent).collect()
+    }
+
     /// Where in the input a window position falls: the condition for being on an element (`None`: it
     /// always is; a constant: it never is), and the spatial index under that condition.
     fn place(
@@ -372,6 +406,22 @@ fn unravel(mut i: usize, shape: &[usize]) -> Vec<usize> {
     index
 }
 
+/// Window position (row-major) and input feature of every product, in the order of accumulation.
+fn steps(op: &Convolution, kernel: &Type) -> Vec<(usize, usize)> {
+    let (order, extents) = (op.order(), op.extents(kernel));
+    let size = op.window_of(kernel).size;
+    let step = |i: usize| {
+        let index = unravel(i, &extents);
+        let at = |wanted| {
+            let axis = order.iter().position(|&a| a == wanted);
+            index[axis.expect("every axis is in the order")]
+        };
+        let position = (0..size.len()).fold(0, |p, i| p * size[i] + at(Contracted::Window(i)));
+        (position, at(Contracted::Feature))
+    };
+    (0..extents.iter().product()).map(step).collect()
+}
+
 /// The reference meaning: which elements of input and kernel meet in an element of the result.
 struct Positions<'a> {
     op: &'a Convolution,
@@ -380,6 +430,8 @@ struct Positions<'a> {
     size: Vec<usize>,
     batch: usize,
     strides: (Vec<usize>, Vec<usize>),
+    /// Window position (row-major) and input feature, in the order of accumulation.
+    steps: Vec<(usize, usize)>,
 }
 
 impl<'a> Positions<'a> {
@@ -391,6 +443,7 @@ impl<'a> Positions<'a> {
             size: op.window_of(&x[1]).size,
             batch: y.shape[op.dims.output_batch],
             strides: (x[0].shape.strides(), x[1].shape.strides()),
+            steps: steps(op, &x[1]),
         }
     }
 
@@ -404,17 +457,16 @@ impl<'a> Positions<'a> {
         let feature = group(self.op.feature_groups) * features;
         let left = batch * ls[d.input_batch] + feature * ls[d.input_feature];
         let right = out * rs[d.kernel_output];
-        let mut pairs = vec![];
-        for i in 0..self.size.iter().product() {
-            let (l, r) = self.place(at, &unravel(i, &self.size));
-            pairs.extend((0..features).map(|f| {
-                (
-                    l.map(|l| left + l + f * ls[d.input_feature]),
-                    right + r + f * rs[d.kernel_input],
-                )
-            }));
-        }
-        pairs
+        let positions = 0..self.size.iter().product();
+        let places: Vec<(Option<usize>, usize)> = positions
+            .map(|i| self.place(at, &unravel(i, &self.size)))
+            .collect();
+        let pair = |&(w, f): &(usize, usize)| {
+            let (l, r) = places[w];
+            let l = l.map(|l| left + l + f * ls[d.input_feature]);
+            (l, right + r + f * rs[d.kernel_input])
+        };
+        self.steps.iter().map(pair).collect()
     }
 
     /// Linear positions of the spatial part of a window position in input and kernel.

@@ -52,7 +52,9 @@ impl Pointwise {
             }
             Maximum | Minimum => {
                 let cmp = if self == Maximum { Cmp::Gt } else { Cmp::Lt };
-                let first = b.compare(cmp, x[0], x[1]);
+                // The result is beyond the second operand where the first is, so the gradient needs the
+                // result only: an activation, which is stored, rather than what it was computed from.
+                let first = b.compare(cmp, y, x[1]);
                 let (da, db) = split(b, first, dy);
                 vec![Some(da), Some(db)]
             }

@@ -2,15 +2,18 @@
 //!
 //! Both are one form: `C[b, m, n] = sum over k of A[b, m, k] * B[b, n, k]`, each of b, m, n, k a flat index
 //! over some axes, with affine addresses. A kernel's grid item computes a block of rows times a block of
-//! columns; a scratch tile holds the block's accumulators while k goes by in blocks, so that a panel of B
-//! stays in L1; a register tile of `ROWS` rows by two vectors is loaded from it and stored to it around the
-//! innermost loop. Every accumulator sees its products in the order of k, whatever the blocking.
+//! columns, one register tile after the other. Where k is short, a tile takes all of it and is stored, with
+//! its epilogue, while it is in registers. Where k is long, a scratch tile holds the block's accumulators
+//! while k goes by in blocks, so that a panel of B stays in L1. Every accumulator sees its products in the
+//! order of k, whatever the blocking.
 
+mod blocking;
 mod tile;
 mod view;
 
 use super::{Elements, GraphLowering, Output};
 use crate::fuse::Group;
+use blocking::Blocking;
 use craneflow_ir::DType;
 use craneflow_ir::graph::NodeId;
 use craneflow_ir::loops::build::KernelBuilder;
@@ -18,7 +21,7 @@ use craneflow_ir::loops::index::Index;
 use craneflow_ir::loops::{Access, Buf, LoopKind, Mem};
 use craneflow_ir::ops::Op;
 use craneflow_ir::{Emit, Native, Scalar, Type};
-use tile::Blocking;
+use tile::{Product, Sums};
 use view::View;
 
 /// Products below this many multiply-adds stay plain loops.
@@ -52,6 +55,7 @@ pub(super) fn lower(
     } else {
         operands
     };
+    view.settle();
     let blocking = Blocking::choose(&view, out.options.lanes(result.dtype));
     if view.needs_pack(&blocking) {
         bufs[1] = pack(l, &view, &blocking, bufs[1], from, out);
@@ -132,37 +136,54 @@ fn kernel(
         .iter()
         .map(|&v| k.param(g.ty(v).dtype, g.ty(v).count(), Access::Write))
         .collect();
-    let acc = k.scratch(view.dtype, blocking.block_rows() * blocking.block_columns());
     let item = blocking.item(&k.grid(), view);
-    tile::accumulate(&mut k, view, blocking, &item, operands, acc);
-    let (rows, columns) = (blocking.block_rows(), blocking.block_columns());
-    let valid_columns = columns.min(view.n.count());
-    let m_count = view.m.count();
-    k.each(rows, LoopKind::Serial, |k, r| {
-        let m = item.row.add(&r);
-        let store = |k: &mut KernelBuilder, m: &Index| {
-            k.each(valid_columns, LoopKind::Lanes, |k, j| {
-                let at = view.out_at(&item.batch, m, &item.column.add(&j));
-                let sum = k.load(acc, &r.mul(columns as i64).add(&j));
+    let multiply = Product {
+        view,
+        blocking,
+        operands,
+    };
+    multiply.block(&mut k, &item, |k, sums| {
+        let store = |k: &mut KernelBuilder, r: &Index, m: &Index| {
+            k.each(sums.columns, LoopKind::Lanes, |k, j| {
+                let at = view.out_at(&item.batch, m, &sums.column.add(&j));
+                let sum = k.load(sums.acc, &r.mul(sums.stride as i64).add(&j));
                 k.remember(product.0, &at, sum);
                 elements.store_roots(k, &group.roots, &outs, &at);
             });
         };
-        if m_count.is_multiple_of(rows) {
-            store(k, &m);
-        } else {
-            let inside = k.within(&m, 0, m_count as i64);
-            // Where the block has rows beyond m, the index is known to be inside.
-            let value = k.index_value(&m);
-            k.when(inside, |k| {
-                let last = k.constant(Scalar::int(DType::I64, m_count as i64 - 1));
-                let value = k.native(Native::Min, &[value, last]);
-                let m = k.as_index(value, m_count);
-                store(k, &m)
-            });
-        }
+        each_row(k, view, blocking, &sums, store);
     });
     (k.finish(), elements.params.into_inner().bufs)
+}
+
+/// Calls `store` with the row in the tile and the row in the result, for all rows that the result has.
+fn each_row(
+    k: &mut KernelBuilder,
+    view: &View,
+    blocking: &Blocking,
+    sums: &Sums,
+    store: impl Fn(&mut KernelBuilder, &Index, &Index),
+) {
+    let m_count = view.m.count();
+    let kind = match blocking.whole {
+        true => LoopKind::Unroll,
+        false => LoopKind::Serial,
+    };
+    k.each(sums.rows, kind, |k, r| {
+        let m = sums.row.add(&r);
+        if m_count.is_multiple_of(blocking.block_rows()) {
+            return store(k, &r, &m);
+        }
+        let inside = k.within(&m, 0, m_count as i64);
+        // Where the block has rows beyond m, the index is known to be inside.
+        let value = k.index_value(&m);
+        k.when(inside, |k| {
+            let last = k.constant(Scalar::int(DType::I64, m_count as i64 - 1));
+            let value = k.native(Native::Min, &[value, last]);
+            let m = k.as_index(value, m_count);
+            store(k, &r, &m)
+        });
+    });
 }
 
 impl Elements<'_, '_> {

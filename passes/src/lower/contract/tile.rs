@@ -1,206 +1,166 @@
-//! Blocking, and the loops around the register tile.
+//! The register tile and the loops around it.
 
+use super::blocking::{Blocking, Item, rounds};
 use super::view::View;
 use craneflow_ir::loops::build::KernelBuilder;
 use craneflow_ir::loops::index::Index;
 use craneflow_ir::loops::{LoopKind, Mem, Val, Var};
 use craneflow_ir::{DType, Emit, Native, Scalar};
 
-/// Rows of the register tile: with two vectors of columns, eight accumulators, two vectors of B and one
-/// of A fit in 16 registers.
-const ROWS: usize = 4;
-/// Multiply-adds of one grid item, about 40 microseconds at 128 bits: enough to be worth a hand-over,
-/// small enough to share.
-const ITEM_WORK: usize = 1 << 20;
-/// Depth of a block of k: a panel of B of this depth and two vectors stays in L1.
-const DEPTH: usize = 512;
-/// Most columns of a block.
-const COLUMNS: usize = 256;
-/// Most accumulators of a block, in elements: half of L1.
-const BLOCK: usize = 4096;
-
-/// How a contraction is cut; a function of its shape and the width of vectors. The order of
-/// accumulation does not depend on it.
-#[derive(Clone, Debug)]
-pub struct Blocking {
-    /// Lanes of a vector.
-    pub lanes: usize,
-    /// Columns of the register tile.
-    pub width: usize,
-    rows: usize,
-    /// Register tiles of a block along m.
-    row_tiles: usize,
-    /// Register tiles of a block along n.
-    column_tiles: usize,
-}
-
-/// What one grid item computes: first row, first column.
-pub struct Item {
-    /// Batch index.
-    pub batch: Index,
-    /// First row.
+/// A part of the result, and where its sums are found: row by row in a tile of `stride` columns.
+pub struct Sums {
+    /// First row in the result.
     pub row: Index,
-    /// First column.
+    /// First column in the result.
     pub column: Index,
+    /// Rows, those beyond m included.
+    pub rows: usize,
+    /// Columns, none beyond n.
+    pub columns: usize,
+    /// The scratch tile.
+    pub acc: Mem,
+    /// Its columns.
+    pub stride: usize,
 }
 
-impl Blocking {
-    /// The blocking of a contraction on vectors of `lanes` lanes.
-    pub fn choose(view: &View, lanes: usize) -> Blocking {
-        let (m, n, k) = (view.m.count(), view.n.count(), view.k.count());
-        let width = if lanes == 1 { 8 } else { 2 * lanes };
-        let rows = ROWS.min(m);
-        let all = n.div_ceil(width);
-        // Blocks of columns are equal, so that only the last tile of a whole row can be ragged.
-        let fits = |t: &usize| all.is_multiple_of(*t) && (n.is_multiple_of(t * width) || *t == all);
-        let most = (COLUMNS / width).max(1);
-        let column_tiles = (1..=most.min(all)).rev().find(fits).unwrap_or(all);
-        let per_row_tile = rows * column_tiles * width * k;
-        let by_work = (ITEM_WORK / per_row_tile.max(1)).max(1);
-        let by_space = (BLOCK / (rows * column_tiles * width)).max(1);
-        let row_tiles = by_work.min(by_space).min(m.div_ceil(rows));
-        Blocking {
-            lanes,
-            width,
+/// What a kernel multiplies.
+pub struct Product<'a> {
+    /// Its axes and addresses.
+    pub view: &'a View,
+    /// How it is cut.
+    pub blocking: &'a Blocking,
+    /// Parameters of A and B.
+    pub operands: [Mem; 2],
+}
+
+impl Product<'_> {
+    /// Computes the block of `item`, and hands each part to `store` when it is complete.
+    pub fn block(
+        &self,
+        k: &mut KernelBuilder,
+        item: &Item,
+        mut store: impl FnMut(&mut KernelBuilder, Sums),
+    ) {
+        if self.blocking.whole {
+            return self.tiles(k, item, &mut store);
+        }
+        let acc = self.sums(k, item);
+        let (rows, stride) = (self.blocking.block_rows(), self.blocking.block_columns());
+        let sums = Sums {
+            row: item.row.clone(),
+            column: item.column.clone(),
             rows,
-            row_tiles,
-            column_tiles,
-        }
+            columns: stride.min(self.view.n.count()),
+            acc,
+            stride,
+        };
+        store(k, sums);
     }
 
-    /// Rows of a block.
-    pub fn block_rows(&self) -> usize {
-        self.rows * self.row_tiles
-    }
-
-    /// Columns of a block, those beyond n included.
-    pub fn block_columns(&self) -> usize {
-        self.width * self.column_tiles
-    }
-
-    fn counts(&self, view: &View) -> (usize, usize) {
-        (
-            view.m.count().div_ceil(self.block_rows()),
-            view.n.count().div_ceil(self.block_columns()),
-        )
-    }
-
-    /// Number of grid items.
-    pub fn grid(&self, view: &View) -> usize {
-        let (rows, columns) = self.counts(view);
-        view.batch.count() * rows * columns
-    }
-
-    /// The block of a grid item.
-    pub fn item(&self, grid: &Index, view: &View) -> Item {
-        let (rows, columns) = self.counts(view);
-        let parts = grid.unravel(&[view.batch.count(), rows, columns]);
-        Item {
-            batch: parts[0].clone(),
-            row: parts[1].mul(self.block_rows() as i64),
-            column: parts[2].mul(self.block_columns() as i64),
-        }
-    }
-
-    /// The axes of k around a block of depth, and those inside.
-    fn depth(&self, extents: &[usize]) -> (Vec<usize>, Vec<usize>) {
-        let mut split = extents.len();
-        let mut depth = 1;
-        while split > 0 && depth * extents[split - 1] <= 2 * DEPTH {
-            split -= 1;
-            depth *= extents[split];
-        }
-        (extents[..split].to_vec(), extents[split..].to_vec())
-    }
-}
-
-/// The extents of k with long innermost axes cut in two, so that blocks of `DEPTH` can be formed.
-fn cut(extents: &[usize]) -> Vec<usize> {
-    let mut out = extents.to_vec();
-    if let Some(&last) = extents.last()
-        && last > 2 * DEPTH
-        && let Some(inner) = (64..=DEPTH).rev().find(|d| last % d == 0)
-    {
-        out.pop();
-        out.extend([last / inner, inner]);
-    }
-    out
-}
-
-/// Computes the block of `item` into `acc`, row by row of `block_columns`.
-pub fn accumulate(
-    k: &mut KernelBuilder,
-    view: &View,
-    blocking: &Blocking,
-    item: &Item,
-    operands: [Mem; 2],
-    acc: Mem,
-) {
-    let (rows, columns) = (blocking.block_rows(), blocking.block_columns());
-    let zero = k.constant(Scalar {
-        ty: view.dtype,
-        bits: 0,
-    });
-    let (outer, inner) = blocking.depth(&cut(&view.k.extents));
-    let whole = outer.is_empty();
-    if !whole {
-        let zero = k.splat(zero);
-        k.each(rows * columns / blocking.lanes, LoopKind::Serial, |k, i| {
-            k.store(acc, &i.mul(blocking.lanes as i64), zero)
-        });
-    }
-    let inner_count: usize = inner.iter().product();
-    k.nest(&outer.clone(), LoopKind::Serial, &mut |k, o| {
-        let start = Index::linear(o, &outer).mul(inner_count as i64);
-        k.each(blocking.column_tiles, LoopKind::Serial, |k, ct| {
-            k.each(blocking.row_tiles, LoopKind::Serial, |k, rt| {
+    /// Register tiles that take all of k, each stored while it is in registers.
+    fn tiles(
+        &self,
+        k: &mut KernelBuilder,
+        item: &Item,
+        store: &mut dyn FnMut(&mut KernelBuilder, Sums),
+    ) {
+        let b = self.blocking;
+        let acc = k.scratch(self.view.dtype, b.rows * b.width);
+        let ragged = self.view.n.count() % b.width;
+        let mut column = |k: &mut KernelBuilder, ct: Index, columns: usize| {
+            k.each(b.row_tiles, LoopKind::Serial, |k, rt| {
                 let tile = Tile {
-                    view,
-                    blocking,
+                    product: self,
                     item,
-                    operands,
                     acc,
-                    row: rt.mul(blocking.rows as i64),
-                    column: ct.mul(blocking.width as i64),
+                    row: item.row.add(&rt.mul(b.rows as i64)),
+                    column: item.column.add(&ct.mul(b.width as i64)),
+                    place: Index::default(),
+                    stride: b.width,
                 };
-                tile.run(k, whole, &start, &inner);
+                tile.run(k, true, &Index::default(), &self.view.k.extents);
+                let sums = Sums {
+                    row: tile.row,
+                    column: tile.column,
+                    rows: b.rows,
+                    columns,
+                    acc,
+                    stride: b.width,
+                };
+                store(k, sums);
+            });
+        };
+        let full = b.column_tiles - (ragged > 0) as usize;
+        k.each(full, LoopKind::Serial, |k, ct| column(k, ct, b.width));
+        if ragged > 0 {
+            column(k, Index::from(full), ragged);
+        }
+    }
+
+    /// The sums of a block in scratch memory, while k goes by in blocks.
+    fn sums(&self, k: &mut KernelBuilder, item: &Item) -> Mem {
+        let (view, b) = (self.view, self.blocking);
+        let (rows, stride) = (b.block_rows(), b.block_columns());
+        let acc = k.scratch(view.dtype, rows * stride);
+        let zero = zero(k, view.dtype);
+        k.each(rows * stride / b.lanes, LoopKind::Serial, |k, i| {
+            k.store(acc, &i.mul(b.lanes as i64), zero)
+        });
+        let (outer, inner) = b.depth(view);
+        let count: usize = inner.iter().product();
+        k.nest(&outer.clone(), LoopKind::Serial, &mut |k, o| {
+            let start = Index::linear(o, &outer).mul(count as i64);
+            k.each(b.column_tiles, LoopKind::Serial, |k, ct| {
+                k.each(b.row_tiles, LoopKind::Serial, |k, rt| {
+                    let (row, column) = (rt.mul(b.rows as i64), ct.mul(b.width as i64));
+                    let tile = Tile {
+                        product: self,
+                        item,
+                        acc,
+                        place: row.mul(stride as i64).add(&column),
+                        row: item.row.add(&row),
+                        column: item.column.add(&column),
+                        stride,
+                    };
+                    tile.run(k, false, &start, &inner);
+                });
             });
         });
-    });
+        acc
+    }
+}
+
+/// A vector of zeros.
+fn zero(k: &mut KernelBuilder, ty: DType) -> Val {
+    let zero = k.constant(Scalar { ty, bits: 0 });
+    k.splat(zero)
 }
 
 /// One register tile.
 struct Tile<'a> {
-    view: &'a View,
-    blocking: &'a Blocking,
+    product: &'a Product<'a>,
     item: &'a Item,
-    operands: [Mem; 2],
     acc: Mem,
-    /// First row in the block.
+    /// First row and column in the result.
     row: Index,
-    /// First column in the block.
     column: Index,
+    /// First element and columns in the scratch tile.
+    place: Index,
+    stride: usize,
 }
 
 impl Tile<'_> {
-    fn run(&self, k: &mut KernelBuilder, whole: bool, start: &Index, inner: &[usize]) {
-        let vectors = self.blocking.width / self.blocking.lanes;
-        let rows: Vec<Index> = (0..self.blocking.rows)
-            .map(|i| self.row_index(k, i))
-            .collect();
-        let registers: Vec<Vec<Var>> = (0..rows.len())
+    /// Adds the products of `inner` from `start` on to sums that begin at zero, or in scratch memory.
+    fn run(&self, k: &mut KernelBuilder, fresh: bool, start: &Index, inner: &[usize]) {
+        let b = self.product.blocking;
+        let rows: Vec<Index> = (0..b.rows).map(|i| self.row_index(k, i)).collect();
+        let registers: Vec<Vec<Var>> = (0..b.rows)
             .map(|i| {
-                let first = |k: &mut KernelBuilder, v| match whole {
-                    true => {
-                        let zero = k.constant(Scalar {
-                            ty: self.view.dtype,
-                            bits: 0,
-                        });
-                        k.splat(zero)
-                    }
+                let first = |k: &mut KernelBuilder, v| match fresh {
+                    true => zero(k, self.product.view.dtype),
                     false => k.load_vector(self.acc, &self.place(i, v)),
                 };
-                (0..vectors)
+                (0..b.width / b.lanes)
                     .map(|v| {
                         let init = first(k, v);
                         k.var(init)
@@ -208,15 +168,11 @@ impl Tile<'_> {
                     .collect()
             })
             .collect();
-        let unroll = unroll(inner);
-        let mut loops = inner.to_vec();
-        if let Some(last) = loops.last_mut() {
-            *last /= unroll;
-        }
+        let (loops, steps) = rounds(inner);
         k.nest(&loops.clone(), LoopKind::Serial, &mut |k, at| {
-            let base = start.add(&Index::linear(at, &loops).mul(unroll as i64));
-            for u in 0..unroll {
-                self.step(k, &rows, &registers, &base.plus(u as i64));
+            let base = start.add(&Index::linear(at, &loops).mul(steps as i64));
+            for step in 0..steps {
+                self.step(k, &rows, &registers, &base.plus(step as i64));
             }
         });
         for (i, row) in registers.iter().enumerate() {
@@ -229,19 +185,20 @@ impl Tile<'_> {
 
     /// One multiply-add of every accumulator.
     fn step(&self, k: &mut KernelBuilder, rows: &[Index], registers: &[Vec<Var>], depth: &Index) {
-        let lanes = self.blocking.lanes as i64;
-        let column = self.item.column.add(&self.column);
+        let Product {
+            view,
+            blocking,
+            operands,
+        } = self.product;
+        let lanes = blocking.lanes as i64;
         let bs: Vec<Val> = (0..registers[0].len())
             .map(|v| {
-                let at = self
-                    .view
-                    .b_at(&self.item.batch, &column.plus(v as i64 * lanes), depth);
-                k.load_vector(self.operands[1], &at)
+                let column = self.column.plus(v as i64 * lanes);
+                k.load_vector(operands[1], &view.b_at(&self.item.batch, &column, depth))
             })
             .collect();
         for (row, registers) in rows.iter().zip(registers) {
-            let at = self.view.a_at(&self.item.batch, row, depth);
-            let a = k.load(self.operands[0], &at);
+            let a = k.load(operands[0], &view.a_at(&self.item.batch, row, depth));
             let a = k.splat(a);
             for (&b, &register) in bs.iter().zip(registers) {
                 let sum = k.get(register);
@@ -253,9 +210,10 @@ impl Tile<'_> {
 
     /// Row `i` of the tile; beyond the last row, the last row again.
     fn row_index(&self, k: &mut KernelBuilder, i: usize) -> Index {
-        let m = self.view.m.count();
-        let row = self.item.row.add(&self.row).plus(i as i64);
-        if m.is_multiple_of(self.blocking.block_rows()) {
+        let Product { view, blocking, .. } = self.product;
+        let m = view.m.count();
+        let row = self.row.plus(i as i64);
+        if m.is_multiple_of(blocking.block_rows()) {
             return row;
         }
         let value = k.index_value(&row);
@@ -264,18 +222,9 @@ impl Tile<'_> {
         k.as_index(value, m)
     }
 
-    /// Where vector `v` of row `i` lies in the block.
+    /// Where vector `v` of row `i` lies in the scratch tile.
     fn place(&self, i: usize, v: usize) -> Index {
-        let row = self
-            .row
-            .plus(i as i64)
-            .mul(self.blocking.block_columns() as i64);
-        row.add(&self.column).plus((v * self.blocking.lanes) as i64)
+        let at = i * self.stride + v * self.product.blocking.lanes;
+        self.place.plus(at as i64)
     }
-}
-
-/// Steps of k per round of the innermost loop.
-fn unroll(inner: &[usize]) -> usize {
-    let last = inner.last().copied().unwrap_or(1);
-    (1..=8).rev().find(|u| last % u == 0).unwrap_or(1)
 }

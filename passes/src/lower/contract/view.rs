@@ -1,8 +1,9 @@
 //! A contraction as a product of matrices with affine addresses.
 
-use super::tile::Blocking;
+use super::blocking::Blocking;
 use craneflow_ir::loops::Buf;
 use craneflow_ir::loops::index::Index;
+use craneflow_ir::ops::convolution::Contracted;
 use craneflow_ir::ops::{Convolution, DotGeneral};
 use craneflow_ir::{DType, Type};
 
@@ -30,6 +31,37 @@ impl Flat {
         self.a.push(a);
         self.b.push(b);
         self.out.push(out);
+    }
+
+    /// Puts the axes in this order of memory, outermost first; what is not contracted may have any order.
+    fn sort(&mut self, steps: fn(&Flat) -> &Vec<i64>) {
+        let mut order: Vec<usize> = (0..self.extents.len()).collect();
+        order.sort_by_key(|&i| std::cmp::Reverse(steps(self)[i].abs()));
+        let pick = |v: &[i64]| order.iter().map(|&i| v[i]).collect();
+        self.a = pick(&self.a);
+        self.b = pick(&self.b);
+        self.out = order.iter().map(|&i| self.out[i]).collect();
+        self.extents = order.iter().map(|&i| self.extents[i]).collect();
+    }
+
+    /// Makes one axis of neighbours that lie densely in A and in B.
+    fn merge(&mut self) {
+        let mut i = 1;
+        while i < self.extents.len() {
+            let extent = self.extents[i];
+            let dense = |steps: &[i64]| steps[i - 1] == steps[i] * extent as i64;
+            let trivial = extent == 1 || self.extents[i - 1] == 1;
+            if !(trivial || dense(&self.a) && dense(&self.b)) {
+                i += 1;
+                continue;
+            }
+            let gone = if extent == 1 { i } else { i - 1 };
+            self.extents[if extent == 1 { i - 1 } else { i }] *= self.extents[gone];
+            self.extents.remove(gone);
+            self.a.remove(gone);
+            self.b.remove(gone);
+            self.out.remove(gone);
+        }
     }
 
     fn address(&self, flat: &Index, steps: &[i64]) -> Index {
@@ -153,6 +185,7 @@ impl View {
             0,
             (d.output_batch, 1),
         );
+        let mut contracted = vec![];
         for (i, &axis) in d.input_spatial.iter().enumerate() {
             let out = d.output_spatial[i];
             v.m.push(result.shape[out], l(axis) * w.stride[i] as i64, 0, (out, 1));
@@ -161,15 +194,16 @@ impl View {
             if c.reversal[i] {
                 v.base[1] += r(kernel_axis) * (w.size[i] as i64 - 1);
             }
-            v.k.push(
-                w.size[i],
-                l(axis) * w.window_dilation[i] as i64,
-                step,
-                (0, 0),
-            );
+            contracted.push((w.size[i], l(axis) * w.window_dilation[i] as i64, step));
         }
         v.n.push(per_group, 0, r(d.kernel_output), (d.output_feature, 1));
-        v.k.push(taken, l(d.input_feature), r(d.kernel_input), (0, 0));
+        for axis in c.order() {
+            let (extent, a, b) = match axis {
+                Contracted::Window(i) => contracted[i],
+                Contracted::Feature => (taken, l(d.input_feature), r(d.kernel_input)),
+            };
+            v.k.push(extent, a, b, (0, 0));
+        }
         Some(v)
     }
 
@@ -180,9 +214,20 @@ impl View {
 
     /// Whether rows make better vectors than columns: the columns are too few.
     pub fn prefers_swap(&self) -> bool {
-        let minor = |f: &Flat| f.out.last().is_some_and(|o| o.0 + 1 == self.rank);
+        let minor = |f: &Flat| f.out.iter().any(|o| o.0 + 1 == self.rank);
         let (m, n) = (self.m.count(), self.n.count());
-        (n < 4 && m > n) || (minor(&self.m) && !minor(&self.n) && m >= 8)
+        if n < 4 {
+            // Rows that lie along k are summed up by scalars, as they lie.
+            return m > n && self.k.a.last() != Some(&1);
+        }
+        minor(&self.m) && !minor(&self.n) && m >= 8
+    }
+
+    /// Brings rows and columns into the order of memory, and joins axes of k that lie densely.
+    pub fn settle(&mut self) {
+        self.m.sort(|m| &m.a);
+        self.n.sort(|n| &n.b);
+        self.k.merge();
     }
 
     /// Exchanges A and B: products commute exactly.
@@ -199,8 +244,11 @@ impl View {
     /// so far apart that the rows of a panel would displace each other in the cache.
     pub fn needs_pack(&self, blocking: &Blocking) -> bool {
         let (m, n) = (self.m.count(), self.n.count());
+        if blocking.lanes == 1 && n < 4 {
+            return false;
+        }
         let consecutive = self.n.stride(&self.n.b) == Some(1);
-        let scattered = n * self.dtype.size() >= 2048 && self.k.count() >= 64 && m >= 64;
+        let scattered = n * self.dtype.size() >= 2048 && self.k.count() >= 64 && m >= 512;
         !consecutive || !n.is_multiple_of(blocking.width) || scattered
     }
 
@@ -209,6 +257,13 @@ impl View {
         self.panel = Some(blocking.width);
         let panels = self.n.count().div_ceil(blocking.width);
         self.lens[1] = self.batch.count() * panels * self.k.count() * blocking.width;
+        // Panels are as deep as k, in its order.
+        let mut step = blocking.width as i64;
+        for (extent, b) in self.k.extents.iter().zip(&mut self.k.b).rev() {
+            *b = step;
+            step *= *extent as i64;
+        }
+        self.k.merge();
     }
 
     /// Address of an element of A.

@@ -1,0 +1,222 @@
+//! How a contraction is cut into register tiles and blocks.
+
+use super::view::View;
+use craneflow_ir::loops::index::Index;
+
+/// Multiply-adds of one grid item: enough to be worth a hand-over, small enough to share.
+const ITEM_WORK: (usize, usize) = (1 << 17, 1 << 20);
+/// Items that a contraction is cut into where its work allows.
+const ITEMS: usize = 16;
+/// Bytes of a panel of B as deep as a block of k: half of L1.
+const PANEL: usize = 16 << 10;
+/// Panels longer than this many blocks of k are walked block by block.
+const WHOLE: usize = 4;
+/// Most accumulators of a block that waits for the next block of k, in bytes: a part of L2.
+const BLOCK: usize = 64 << 10;
+/// Steps of k in a round of the innermost loop, where whole axes are that short.
+const ROUND: usize = 16;
+
+/// A function of the shape and the width of vectors. The order of accumulation does not depend on it.
+#[derive(Clone, Debug)]
+pub struct Blocking {
+    /// Lanes of a vector.
+    pub lanes: usize,
+    /// Rows of the register tile.
+    pub rows: usize,
+    /// Columns of the register tile.
+    pub width: usize,
+    /// Register tiles of a block along m.
+    pub row_tiles: usize,
+    /// Register tiles of a block along n.
+    pub column_tiles: usize,
+    /// Whether a tile takes all of k at once.
+    pub whole: bool,
+}
+
+/// What one grid item computes.
+pub struct Item {
+    /// Batch index.
+    pub batch: Index,
+    /// First row.
+    pub row: Index,
+    /// First column.
+    pub column: Index,
+}
+
+impl Blocking {
+    /// The blocking of a contraction on vectors of `lanes` lanes.
+    pub fn choose(view: &View, lanes: usize) -> Blocking {
+        let (m, n, k) = (view.m.count(), view.n.count(), view.k.count());
+        let (rows, vectors, lanes) = register_tile(m, n, lanes);
+        let width = vectors * lanes;
+        let size = view.dtype.size();
+        let depth = (PANEL / (width * size)).max(16);
+        let mut blocking = Blocking {
+            lanes,
+            rows,
+            width,
+            row_tiles: 1,
+            column_tiles: 1,
+            whole: k <= WHOLE * depth,
+        };
+        blocking.cut(view, size);
+        blocking
+    }
+
+    /// Chooses the block: the least traffic per multiply-add among those of the right amount of work.
+    fn cut(&mut self, view: &View, size: usize) {
+        let (m, n, k) = (view.m.count(), view.n.count(), view.k.count());
+        let tile = (self.rows * self.width * k).max(1);
+        let work = (view.work() / ITEMS).clamp(ITEM_WORK.0, ITEM_WORK.1);
+        let space = match self.whole {
+            true => usize::MAX,
+            false => BLOCK / (self.rows * self.width * size),
+        };
+        let tiles = (work / tile).min(space).max(1);
+        let (high, wide) = (m.div_ceil(self.rows), n.div_ceil(self.width));
+        // Blocks of columns are equal, so that only the last tile of a whole row can be ragged.
+        let even =
+            |t: &usize| wide.is_multiple_of(*t) && (n.is_multiple_of(t * self.width) || *t == wide);
+        // So are blocks of rows, where rows are whole tiles: a ragged block tests each of its rows.
+        let exact = m.is_multiple_of(self.rows);
+        let block = |t: usize| {
+            let most = (tiles / t).clamp(1, high);
+            let even = (1..=most).rev().find(|&r| high.is_multiple_of(r));
+            (t, even.filter(|_| exact).unwrap_or(most))
+        };
+        let traffic = |&(t, r): &(usize, usize)| {
+            let per_work = (r * self.rows + t * self.width) as f64 / (r * t) as f64;
+            (per_work * 1024.0) as usize
+        };
+        let blocks = (1..=wide).filter(even).map(block);
+        let fits = blocks.clone().filter(|&(t, r)| t * r <= tiles);
+        let best = fits.min_by_key(traffic).or(blocks.min_by_key(|b| b.0));
+        (self.column_tiles, self.row_tiles) = best.unwrap_or((wide, 1));
+    }
+
+    /// Rows of a block.
+    pub fn block_rows(&self) -> usize {
+        self.rows * self.row_tiles
+    }
+
+    /// Columns of a block, those beyond n included.
+    pub fn block_columns(&self) -> usize {
+        self.width * self.column_tiles
+    }
+
+    fn counts(&self, view: &View) -> (usize, usize) {
+        (
+            view.m.count().div_ceil(self.block_rows()),
+            view.n.count().div_ceil(self.block_columns()),
+        )
+    }
+
+    /// Number of grid items.
+    pub fn grid(&self, view: &View) -> usize {
+        let (rows, columns) = self.counts(view);
+        view.batch.count() * rows * columns
+    }
+
+    /// The block of a grid item.
+    pub fn item(&self, grid: &Index, view: &View) -> Item {
+        let (rows, columns) = self.counts(view);
+        let parts = grid.unravel(&[view.batch.count(), rows, columns]);
+        Item {
+            batch: parts[0].clone(),
+            row: parts[1].mul(self.block_rows() as i64),
+            column: parts[2].mul(self.block_columns() as i64),
+        }
+    }
+
+    /// The extents of k around a block and those inside; long innermost axes are cut in two.
+    pub fn depth(&self, view: &View) -> (Vec<usize>, Vec<usize>) {
+        let mut extents = view.k.extents.clone();
+        if self.whole {
+            return (vec![], extents);
+        }
+        let deepest = (2 * PANEL / (self.width * view.dtype.size())).max(32);
+        if let Some(&last) = extents.last()
+            && last > deepest
+            && let Some(inner) = (deepest / 8..=deepest).rev().find(|d| last % d == 0)
+        {
+            extents.pop();
+            extents.extend([last / inner, inner]);
+        }
+        let mut split = extents.len();
+        let mut depth = 1;
+        while split > 0 && depth * extents[split - 1] <= deepest {
+            split -= 1;
+            depth *= extents[split];
+        }
+        let inner = extents.split_off(split);
+        (extents, inner)
+    }
+}
+
+/// Rows and vectors of the register tile, and lanes of a vector: eight accumulators, which hide the latency
+/// of a multiply-add and leave room for B and A in 16 registers.
+fn register_tile(m: usize, n: usize, lanes: usize) -> (usize, usize, usize) {
+    if n < 4 {
+        return (m.min(8 / n), n, 1);
+    }
+    if lanes == 1 {
+        return (m.min(2), 4, 1);
+    }
+    let fits = |v: &usize| n >= v * lanes && n.is_multiple_of(v * lanes);
+    let vectors = match m {
+        1 => [8, 4, 2].into_iter().find(fits).unwrap_or(2),
+        2 => [4, 2].into_iter().find(fits).unwrap_or(2),
+        _ if n <= lanes => 1,
+        _ => 2,
+    };
+    ((8 / vectors).min(m), vectors, lanes)
+}
+
+/// The loops around a round of the innermost loop, and the steps of that round: short axes are whole in
+/// it, a long one in part. A loop is left, so that what a step loads does not leave it and fill registers.
+pub fn rounds(inner: &[usize]) -> (Vec<usize>, usize) {
+    let mut loops = inner.to_vec();
+    let mut steps = 1;
+    let repeated = |loops: &[usize]| loops.iter().product::<usize>() > 1;
+    while let Some((&last, rest)) = loops.split_last()
+        && steps * last <= ROUND
+        && repeated(rest)
+    {
+        steps *= last;
+        loops.pop();
+    }
+    if let Some((last, rest)) = loops.split_last_mut() {
+        let most = ROUND / 2 / steps;
+        let fits =
+            |u: &usize| last.is_multiple_of(*u) && (*last > *u || u * steps <= 2 || repeated(rest));
+        let part = (1..=most).rev().find(fits).unwrap_or(1);
+        *last /= part;
+        steps *= part;
+    }
+    (loops, steps)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::rounds;
+
+    #[test]
+    fn rounds_cover_k_once() {
+        for inner in [
+            &[][..],
+            &[1],
+            &[2],
+            &[3, 3],
+            &[9],
+            &[97],
+            &[4, 64],
+            &[11, 11],
+            &[2, 5, 7],
+        ] {
+            let (loops, steps) = rounds(inner);
+            let count: usize = loops.iter().product();
+            assert_eq!(count * steps, inner.iter().product::<usize>(), "{inner:?}");
+            assert!(steps <= 16 && (count > 1 || steps <= 2), "{inner:?}");
+        }
+    }
+}
