@@ -249,7 +249,11 @@ fn find(kernels: &[Kernel], name: &str) -> Result<usize> {
 fn machine(args: &Args, graph: &Graph) -> Result<()> {
     let options = runtime::Options {
         threads: 1,
-        passes: options(args),
+        passes: match args.scalar {
+            true => options(args),
+            // What runs here.
+            false => runtime::Options::default().passes,
+        },
         codegen: codegen::Options {
             listing: true,
             ..codegen::Options::default()

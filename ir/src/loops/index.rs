@@ -173,6 +173,14 @@ impl Index {
         (lo >= 0 && hi < c).then_some((whole, rest))
     }
 
+    /// Splits off the part of the offset that never carries: with `g` the greatest common divisor of `c` and
+    /// all coefficients, `(g x + r) / c = (g x) / c` and `(g x + r) % c = (g x) % c + r` for `r` in `0..g`.
+    fn loose(&self, c: i64) -> (Index, i64) {
+        let g = self.terms.iter().fold(c, |g, t| gcd(g, t.2.abs()));
+        let rest = self.offset.rem_euclid(g);
+        (self.plus(-rest), rest)
+    }
+
     /// Quotient by a positive constant; the expression must not be negative.
     pub fn div(&self, c: i64) -> Index {
         if c == 1 {
@@ -192,6 +200,10 @@ impl Index {
         if let Some((Atom::Div(x, d), _, 1)) = self.single() {
             return x.div(d * c);
         }
+        let (fixed, rest) = self.loose(c);
+        if rest > 0 {
+            return fixed.div(c);
+        }
         let (_, hi) = self.range();
         Index::atom(Atom::Div(Box::new(self.clone()), c), hi / c + 1)
     }
@@ -203,6 +215,10 @@ impl Index {
         }
         if let Some((_, rest)) = self.split(c) {
             return rest;
+        }
+        let (fixed, loose) = self.loose(c);
+        if loose > 0 {
+            return fixed.rem(c).plus(loose);
         }
         // Multiples of `c` do not matter: (c * y + x) % c = x % c, as long as x stays non-negative.
         let terms: Vec<_> = self
@@ -261,5 +277,69 @@ impl Index {
             rest = rest.div(extent);
         }
         at
+    }
+}
+
+fn gcd(a: i64, b: i64) -> i64 {
+    match b {
+        0 => a,
+        _ => gcd(b, a % b),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The value of an expression over one atom per loop.
+    fn value(x: &Index, at: &[i64]) -> i64 {
+        let of = |atom: &Atom| match atom {
+            Atom::Loop(l) => at[l.0 as usize],
+            Atom::Val(_) => unreachable!("no values here"),
+            Atom::Div(x, c) => value(x, at).div_euclid(*c),
+            Atom::Mod(x, c) => value(x, at).rem_euclid(*c),
+        };
+        x.terms.iter().fold(x.offset, |sum, (a, max, c)| {
+            let v = of(a);
+            assert!((0..=*max).contains(&v), "{a:?} is {v}");
+            sum + c * v
+        })
+    }
+
+    #[test]
+    fn quotients_and_remainders_are_those_of_numbers() {
+        let (a, b) = (
+            Index::atom(Atom::Loop(Loop(0)), 9),
+            Index::atom(Atom::Loop(Loop(1)), 5),
+        );
+        for (ca, cb, offset) in [
+            (4, 0, 3),
+            (4, 32, 1),
+            (8, 4, 6),
+            (6, 10, 5),
+            (1, 9, 2),
+            (12, 36, 11),
+        ] {
+            let x = a.mul(ca).add(&b.mul(cb)).plus(offset);
+            for c in [1, 2, 3, 4, 8, 11, 12, 32] {
+                let (q, r) = (x.div(c), x.rem(c));
+                let whole = q.mul(c).add(&r);
+                for at in (0..45).map(|i| [i / 5, i % 5]) {
+                    let n = value(&x, &at);
+                    assert_eq!(value(&q, &at), n / c, "{n} / {c}");
+                    assert_eq!(value(&r, &at), n % c, "{n} % {c}");
+                    assert_eq!(value(&whole, &at), n);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn neighbours_in_a_row_differ_by_a_constant() {
+        let x = Index::atom(Atom::Loop(Loop(0)), 100).mul(4);
+        for i in 0..4 {
+            assert_eq!(x.plus(i).div(32), x.div(32));
+            assert_eq!(x.plus(i).rem(32), x.rem(32).plus(i));
+        }
     }
 }

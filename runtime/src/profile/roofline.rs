@@ -1,7 +1,7 @@
 //! What the machine can do: multiply-adds from registers, and copying memory.
 
 use crate::arena::AlignedBuf;
-use crate::step::CompileError;
+use crate::executable::CompileError;
 use crate::threads::parallel_for;
 use craneflow_codegen::MemRef;
 use craneflow_ir::loops::build::KernelBuilder;
