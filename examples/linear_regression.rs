@@ -22,7 +22,7 @@ fn main() -> Result<(), NnError> {
         ("x", f32s([SAMPLES, 2])),
         ("y", f32s([SAMPLES, 1])),
     ];
-    let mut graph = trace("descent", &inputs, |a| {
+    let graph = trace("descent", &inputs, |a| {
         let (w, b, x, y) = (&a[0], &a[1], &a[2], &a[3]);
         let loss = (x.matmul(w) + b - y).square().mean(&[]);
         let slopes = loss.gradient(&[w, b]);
@@ -33,8 +33,7 @@ fn main() -> Result<(), NnError> {
         ]
     })?;
     // The new weights take the place of the old ones.
-    graph.inputs[0].donated = Some(0);
-    graph.inputs[1].donated = Some(1);
+    let graph = donate(graph, &["w", "b"])?;
 
     let mut step = Function::compile(graph, &Options::default())?;
     let (w, b) = (Array2::<f32>::zeros((2, 1)), array![0.0f32]);

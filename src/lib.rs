@@ -70,7 +70,7 @@ pub use craneflow_runtime as runtime;
 
 /// What most programs use.
 pub mod prelude {
-    pub use craneflow_ir::{Array, DType, Graph, Shape, Type};
+    pub use craneflow_ir::{Array, DType, Graph, Shape, Type, Verified};
     pub use craneflow_nn::engine::Options;
     pub use craneflow_nn::layers::{
         Activation, Conv2D, Dense, Dropout, Flatten, GlobalAveragePool2D, Input, MaxPool2D,
@@ -78,6 +78,6 @@ pub mod prelude {
     pub use craneflow_nn::loss::Loss;
     pub use craneflow_nn::metrics::Metric;
     pub use craneflow_nn::optim::{Adam, AdamW, RmsProp, Sgd};
-    pub use craneflow_nn::trace::{Function, f32s, grad, i32s, jit, trace, value_and_grad};
+    pub use craneflow_nn::trace::{Function, donate, f32s, grad, i32s, jit, trace, value_and_grad};
     pub use craneflow_nn::{FitOptions, Model, NnError, Sequential, Tensor, Verbose};
 }

@@ -13,7 +13,7 @@ fn every_training_step_after_every_pass() {
         let graph = workload(name).expect("a known workload").graph;
         let text = graph.to_string();
         let verified = parse_verified(&text).unwrap_or_else(|e| panic!("{name}: {e}"));
-        assert!(*verified == graph, "{name}");
+        assert!(verified == graph, "{name}");
         compile(graph, &Options::default(), &mut |pass, unit, _| {
             let fail = |e: &dyn std::fmt::Display| panic!("{name} after {}: {e}", pass.name);
             match unit {
@@ -41,7 +41,7 @@ fn every_training_step_after_every_pass() {
 #[test]
 fn a_step_read_from_text_trains_alike() {
     let w = workload("W1").expect("a known workload");
-    let read = parse_graph(&w.graph.to_string()).expect("what is printed reads back");
+    let read = parse_verified(&w.graph.to_string()).expect("what is printed reads back");
     let outputs = [&w.graph, &read].map(|graph| {
         let mut step = Step::compile(graph, &Default::default()).expect("compiles");
         step.run_arrays(&w.inputs).expect("inputs fit")

@@ -14,7 +14,7 @@ mod engines;
 
 use craneflow_ir::loops::verify::{verify_kernel, verify_program};
 use craneflow_ir::text::{Item, array_text, parse_array, parse_module, parse_verified};
-use craneflow_ir::{Array, Graph, eval_graph};
+use craneflow_ir::{Array, Graph, Verified, eval_graph};
 use craneflow_passes::{Options, PASSES, Unit, compile};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
@@ -35,9 +35,8 @@ impl Case {
         "\n".repeat(self.line) + &self.text.join("\n")
     }
 
-    fn graph(&self) -> Result<Graph, String> {
-        let verified = parse_verified(&self.padded()).map_err(|e| e.to_string())?;
-        Ok(verified.into_inner())
+    fn graph(&self) -> Result<Verified<Graph>, String> {
+        parse_verified(&self.padded()).map_err(|e| e.to_string())
     }
 
     /// The rest of each line that starts with `prefix`.

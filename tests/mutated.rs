@@ -191,7 +191,7 @@ fn mutated_fixtures() {
 fn mutated_programs() {
     let mut texts = vec![];
     for graph in fixtures().iter().filter(|g| !g.contains("while")) {
-        let graph = parse_verified(graph).expect("a fixture").into_inner();
+        let graph = parse_verified(graph).expect("a fixture");
         for (plain, vector_bits) in [(true, 0), (false, 128)] {
             let options = Options { plain, vector_bits };
             let (program, _) = compile(graph.clone(), &options, &mut |_, _, _| {});

@@ -4,8 +4,8 @@ use crate::saved::Choice;
 use crate::source::{self, Source};
 use crate::train::positive;
 use anyhow::{Result, bail};
-use craneflow::ir::Graph;
 use craneflow::ir::loops::{Kernel, Step as Launch};
+use craneflow::ir::{Graph, Verified};
 use craneflow::nn::models::BuiltIn;
 use craneflow::nn::workloads::workload;
 use craneflow::passes::{self, PASSES, Unit, fuse, plan};
@@ -74,10 +74,10 @@ pub fn run(args: &Args) -> Result<()> {
     Ok(())
 }
 
-fn graph(args: &Args) -> Result<Graph> {
+fn graph(args: &Args) -> Result<Verified<Graph>> {
     if let Some(path) = &args.file {
         return match source::read(path)? {
-            Source::Graph(graph) => Ok(graph.into_inner()),
+            Source::Graph(graph) => Ok(graph),
             Source::Program(_) => bail!(
                 "{}: holds a program, which has been through the passes; `craneflow run` runs it",
                 path.display()
@@ -121,7 +121,7 @@ fn known_pass(name: &str) -> Result<()> {
 }
 
 /// What the passes made, one or all of them.
-fn stages(args: &Args, graph: Graph, after: &str) -> Result<()> {
+fn stages(args: &Args, graph: Verified<Graph>, after: &str) -> Result<()> {
     known_pass(after)?;
     let mut out = stdout().lock();
     if after != "all" {
@@ -218,7 +218,7 @@ fn place_text(place: plan::Place) -> String {
 }
 
 /// One kernel as loop IR, after a pass or at the end.
-fn kernel(args: &Args, graph: Graph, name: &str) -> Result<()> {
+fn kernel(args: &Args, graph: Verified<Graph>, name: &str) -> Result<()> {
     let after = args.after.as_deref().unwrap_or("plan");
     known_pass(after)?;
     let mut found = None;
@@ -246,7 +246,7 @@ fn find(kernels: &[Kernel], name: &str) -> Result<usize> {
 }
 
 /// What Cranelift made of the kernels.
-fn machine(args: &Args, graph: &Graph) -> Result<()> {
+fn machine(args: &Args, graph: &Verified<Graph>) -> Result<()> {
     let options = runtime::Options {
         threads: 1,
         passes: match args.scalar {

@@ -6,7 +6,7 @@ use crate::train::positive;
 use anyhow::{Context, Result, bail};
 use craneflow::ir::loops::eval::eval_program;
 use craneflow::ir::loops::{BufferKind, Program};
-use craneflow::ir::{Array, Graph, Type, eval_graph};
+use craneflow::ir::{Array, Graph, Type, Verified, eval_graph};
 use craneflow::nn::data::npy;
 use craneflow::passes::{self, Unit};
 use craneflow::runtime::{Options, Step};
@@ -76,7 +76,7 @@ pub fn run(args: &Args) -> Result<()> {
     Ok(())
 }
 
-fn of_graph(args: &Args, graph: &Graph) -> Result<(Vec<Port>, Vec<Array>)> {
+fn of_graph(args: &Args, graph: &Verified<Graph>) -> Result<(Vec<Port>, Vec<Array>)> {
     let port = |name: &String, value| Port {
         name: name.clone(),
         ty: graph.ty(value).clone(),
@@ -104,7 +104,7 @@ fn of_graph(args: &Args, graph: &Graph) -> Result<(Vec<Port>, Vec<Array>)> {
     };
     let reference = match args.interpret || args.check {
         true => reference(graph),
-        false => graph.clone(),
+        false => Graph::clone(graph),
     };
     let mut results = vec![];
     for n in 0..args.steps {
@@ -131,8 +131,8 @@ fn of_graph(args: &Args, graph: &Graph) -> Result<(Vec<Port>, Vec<Array>)> {
 
 /// The graph as it is when loops are made of it. The passes before that may cut long sums into stages,
 /// which is the order that every engine then keeps.
-fn reference(graph: &Graph) -> Graph {
-    let mut last = graph.clone();
+fn reference(graph: &Verified<Graph>) -> Graph {
+    let mut last = Graph::clone(graph);
     passes::compile(graph.clone(), &Default::default(), &mut |_, unit, _| {
         if let Unit::Graph(graph) = unit {
             last = graph.clone();

@@ -27,4 +27,4 @@ pub use native::{Cmp, Emit, Evaluator, Native, Scalar, Tape};
 pub use ops::{Op, Rules};
 pub use scalar::{CompareType, Pointwise};
 pub use types::{DType, Shape, Type};
-pub use verify::{Verified, VerifyError, check_graph, verify_graph};
+pub use verify::{Verified, VerifyError, check_graph};

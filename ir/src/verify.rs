@@ -43,6 +43,20 @@ impl<T> std::ops::Deref for Verified<T> {
     }
 }
 
+impl<T: std::fmt::Display> std::fmt::Display for Verified<T> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl Verified<Graph> {
+    /// Checks the rules G1 to G7.
+    pub fn graph(g: Graph) -> Result<Self, VerifyError> {
+        check_graph(&g)?;
+        Ok(Verified(g))
+    }
+}
+
 impl Verified<Program> {
     /// Checks a program.
     pub fn program(p: Program) -> Result<Self, loops::verify::VerifyError> {
@@ -97,12 +111,6 @@ pub struct VerifyError {
     pub at: At,
     /// What is wrong.
     pub kind: Box<GraphError>,
-}
-
-/// A verified copy of a graph.
-pub fn verify_graph(g: &Graph) -> Result<Verified<Graph>, VerifyError> {
-    check_graph(g)?;
-    Ok(Verified(g.clone()))
 }
 
 /// Checks the rules G1 to G7.

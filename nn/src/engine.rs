@@ -7,7 +7,7 @@
 use crate::error::{Names, NnError};
 use crate::host::Feed;
 use craneflow_ir::eval::eval_graph;
-use craneflow_ir::{Array, Graph, Type};
+use craneflow_ir::{Array, Graph, Type, Verified};
 use craneflow_runtime::Step;
 
 /// How to compile and run.
@@ -42,7 +42,7 @@ pub struct Engine {
 enum Backend {
     Compiled(Box<Step>),
     Interpreter {
-        graph: Graph,
+        graph: Verified<Graph>,
         held: Vec<Array>,
         results: Vec<Array>,
     },
@@ -50,7 +50,7 @@ enum Backend {
 
 impl Engine {
     /// Compiles a graph.
-    pub fn compile(graph: Graph, options: &Options) -> Result<Engine, NnError> {
+    pub fn compile(graph: Verified<Graph>, options: &Options) -> Result<Engine, NnError> {
         let input = |i: &craneflow_ir::graph::Input| Port {
             name: i.name.clone(),
             ty: graph.ty(i.value).clone(),

@@ -1,7 +1,7 @@
 //! What can go wrong between a user and a model, said for users: the layer, the op, the shapes and
 //! the axis.
 
-use craneflow_ir::{DType, GradError, Shape, Type, TypeError};
+use craneflow_ir::{DType, GradError, Shape, Type, TypeError, VerifyError};
 use std::fmt;
 use std::path::PathBuf;
 use thiserror::Error;
@@ -123,6 +123,9 @@ pub enum NnError {
     /// What the graph's own type rules found.
     #[error("{layer}{source}")]
     Type { layer: Layer, source: TypeError },
+    /// What the verifier of graphs found: a name that is not a word, a donation that does not fit.
+    #[error(transparent)]
+    Graph(#[from] VerifyError),
     #[error("{layer}gradient: {source}")]
     Grad { layer: Layer, source: GradError },
     /// Tensors of two traces in one operation.

@@ -22,7 +22,7 @@ use crate::metrics::Metric;
 use crate::optim::Optimizer;
 use crate::rng::Rng;
 use batches::Batches;
-use craneflow_ir::{Array, Graph};
+use craneflow_ir::{Array, Graph, Verified};
 use ndarray::{ArrayD, Axis, concatenate};
 use network::Network;
 use programs::{Part, Training};
@@ -163,12 +163,12 @@ impl Model {
     }
 
     /// The graph of a training step for a batch of `batch` samples.
-    pub fn train_graph(&self, batch: usize) -> Result<Graph, NnError> {
+    pub fn train_graph(&self, batch: usize) -> Result<Verified<Graph>, NnError> {
         programs::train(&self.network, self.training("train_graph")?, batch)
     }
 
     /// The graph of a prediction.
-    pub fn predict_graph(&self, batch: usize) -> Result<Graph, NnError> {
+    pub fn predict_graph(&self, batch: usize) -> Result<Verified<Graph>, NnError> {
         programs::predict(&self.network, batch)
     }
 

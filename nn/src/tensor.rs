@@ -15,7 +15,7 @@ pub use shape::Range;
 
 use crate::error::{DTypes, Layer, NnError};
 use craneflow_ir::ops::Op;
-use craneflow_ir::{Array, Builder, DType, Pointwise, Scalar, Shape, Type, Value};
+use craneflow_ir::{Array, Builder, DType, Pointwise, Scalar, Shape, Type, Value, Verified};
 use std::cell::RefCell;
 use std::rc::Rc;
 
@@ -127,12 +127,14 @@ impl Tracer {
         }
     }
 
-    /// The graph, or the first error. Other handles of this trace are of no use afterwards.
-    pub fn finish(self) -> Result<craneflow_ir::Graph, NnError> {
+    /// The verified graph, or the first error. Other handles of this trace are of no use afterwards.
+    pub fn finish(self) -> Result<Verified<craneflow_ir::Graph>, NnError> {
         let state = &mut *self.0.borrow_mut();
         match state.error.take() {
             Some(error) => Err(error),
-            None => Ok(std::mem::take(&mut state.builder).finish()),
+            None => Ok(Verified::graph(
+                std::mem::take(&mut state.builder).finish(),
+            )?),
         }
     }
 

@@ -22,7 +22,7 @@ use crate::engine::{Engine, Options, Port};
 use crate::error::{DTypes, Layer, Names, NnError};
 use crate::host::{Feed, to_ndarray};
 use crate::tensor::{Tensor, Tracer};
-use craneflow_ir::{Array, DType, Graph, Shape, Type};
+use craneflow_ir::{Array, DType, Graph, Shape, Type, Verified};
 use craneflow_runtime::arena::Number;
 use ndarray::ArrayD;
 
@@ -42,7 +42,7 @@ pub fn trace<R: Results>(
     name: &str,
     inputs: &[(&str, Type)],
     f: impl FnOnce(&[Tensor]) -> R,
-) -> Result<Graph, NnError> {
+) -> Result<Verified<Graph>, NnError> {
     let tracer = Tracer::new(name);
     for (i, (name, _)) in inputs.iter().enumerate() {
         if inputs[..i].iter().any(|(other, _)| other == name) {
@@ -58,6 +58,28 @@ pub fn trace<R: Results>(
         tracer.output(&name.unwrap_or_else(|| format!("out{i}")), &y);
     }
     tracer.finish()
+}
+
+/// The graph in which the inputs of these names are donated: the outputs of the same names take over
+/// their buffers, so each call goes on from what the call before it left.
+pub fn donate(graph: Verified<Graph>, names: &[&str]) -> Result<Verified<Graph>, NnError> {
+    let mut graph = graph.into_inner();
+    for &name in names {
+        let Some(output) = graph.outputs.iter().position(|o| o.name == name) else {
+            return Err(NnError::UnknownOutput {
+                name: name.to_string(),
+                outputs: graph.outputs.iter().map(|o| &o.name).collect(),
+            });
+        };
+        let Some(input) = graph.inputs.iter_mut().find(|i| i.name == name) else {
+            return Err(NnError::UnknownFeed {
+                name: name.to_string(),
+                inputs: graph.inputs.iter().map(|i| &i.name).collect(),
+            });
+        };
+        input.donated = Some(output);
+    }
+    Ok(Verified::graph(graph)?)
 }
 
 /// What a traced closure may return: tensors, or tensors with names.
@@ -121,7 +143,7 @@ pub struct Outputs {
 
 impl Function {
     /// Compiles a graph.
-    pub fn compile(graph: Graph, options: &Options) -> Result<Function, NnError> {
+    pub fn compile(graph: Verified<Graph>, options: &Options) -> Result<Function, NnError> {
         let engine = Engine::compile(graph, options)?;
         Ok(Function { engine })
     }

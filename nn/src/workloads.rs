@@ -10,7 +10,7 @@ use crate::loss::Loss;
 use crate::optim::Optimizer;
 use crate::rng::Rng;
 use crate::tensor::{Tensor, Tracer};
-use craneflow_ir::{Array, DType, Graph, Scalar, Shape, Type};
+use craneflow_ir::{Array, DType, Graph, Scalar, Shape, Type, Verified};
 
 /// Names of all workloads.
 pub const NAMES: [&str; 23] = [
@@ -24,7 +24,7 @@ pub const BATCHES: usize = 8;
 /// A program to measure, and what to feed it.
 pub struct Workload {
     /// The program. Inputs that are donated keep their new values from step to step.
-    pub graph: Graph,
+    pub graph: Verified<Graph>,
     /// First values of the inputs, in order; those in `batches` have the values of the first batch.
     pub inputs: Vec<Array>,
     /// Inputs that change every step: position, and values to rotate through.

@@ -7,7 +7,7 @@ use craneflow_nn::functional as f;
 use craneflow_nn::loss::Loss;
 use craneflow_nn::metrics::Metric;
 use craneflow_nn::optim::{Adam, AdamW, Optimizer, RmsProp, Sgd};
-use craneflow_nn::trace::{Function, f32s, grad, i32s, jit, trace, value_and_grad};
+use craneflow_nn::trace::{Function, donate, f32s, grad, i32s, jit, trace, value_and_grad};
 use ndarray::{array, s};
 
 type Input<'a> = (Type, &'a [f64]);
@@ -428,6 +428,33 @@ fn functions_are_called_by_position_and_by_name() {
             .expect_err("is not there")
             .to_string(),
         "there is no output y; the outputs are out0, out1, out2"
+    );
+
+    let step = || {
+        let names = [("w", f32s([2])), ("x", f32s([]))];
+        trace("step", &names, |a| {
+            let next = &a[0] + &a[1];
+            vec![("w", next.clone()), ("x", next.sum(&[]))]
+        })
+        .expect("traces")
+    };
+    let graph = donate(step(), &["w"]).expect("fits");
+    let mut sum = Function::compile(graph, &Default::default()).expect("compiles");
+    let one = ndarray::arr0(1.0f32);
+    sum.call(&[(&w).into(), (&one).into()]).expect("runs");
+    let results = sum.call_named(&[]).expect("runs");
+    assert_eq!(
+        results.named::<f32>("w").expect("is there"),
+        array![4.0, 5.0].into_dyn()
+    );
+    let wrong = |names: &[&str]| donate(step(), names).expect_err("wrong").to_string();
+    assert_eq!(wrong(&["v"]), "there is no output v; the outputs are w, x");
+    let first = trace("f", &[("a", f32s([2]))], |a| vec![("b", a[0].clone())]);
+    assert_eq!(
+        donate(first.expect("traces"), &["b"])
+            .expect_err("wrong")
+            .to_string(),
+        "there is no input b; the inputs are a"
     );
 
     let mut cube = jit(&["x"], grad(|x| (x[0].square() * &x[0]).sum(&[])));

@@ -294,3 +294,17 @@ fn data_is_checked() {
         "there is no metric auc; there are accuracy, mean_squared_error, mean_absolute_error"
     );
 }
+
+#[test]
+fn names_of_inputs_and_outputs_are_words() {
+    let x = [("the input", f32s([2]))];
+    assert_eq!(
+        message(trace("f", &x, |x| x[0].clone())),
+        "graph f, %the input (input): input name \"the input\" is not a letter or _, then letters, digits, _ and . (G5)"
+    );
+    let twice = |x: &[Tensor]| vec![("y", x[0].clone()), ("y", x[0].exp())];
+    assert_eq!(
+        message(trace("f", &[("x", f32s([2]))], twice)),
+        "graph f: two outputs are called y (G5)"
+    );
+}

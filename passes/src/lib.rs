@@ -14,7 +14,7 @@ pub mod split;
 pub mod windows;
 
 use craneflow_ir::loops::Program;
-use craneflow_ir::{DType, Graph};
+use craneflow_ir::{DType, Graph, Verified};
 use std::time::{Duration, Instant};
 
 /// What passes work on.
@@ -189,11 +189,11 @@ fn scheduled(unit: Unit, options: &Options, step: usize) -> Unit {
 
 /// Runs the pipeline on a graph, telling `observe` what every pass made and how long it took.
 pub fn compile(
-    graph: Graph,
+    graph: Verified<Graph>,
     options: &Options,
     observe: &mut dyn FnMut(&Pass, &Unit, Duration),
 ) -> (Program, plan::Plan) {
-    let mut unit = Unit::Graph(graph);
+    let mut unit = Unit::Graph(graph.into_inner());
     for pass in PASSES {
         let start = Instant::now();
         unit = (pass.run)(unit, options);

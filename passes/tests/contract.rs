@@ -3,7 +3,7 @@
 use craneflow_ir::loops::eval::eval_program;
 use craneflow_ir::ops::common::{ConvDims, Window};
 use craneflow_ir::ops::{Convolution, DotGeneral, Op};
-use craneflow_ir::{Array, Builder, DType, Type, eval};
+use craneflow_ir::{Array, Builder, DType, Type, Verified, eval};
 use craneflow_passes::{Options, Unit, compile};
 use proptest::prelude::*;
 
@@ -23,6 +23,7 @@ fn check(op: impl Into<Op>, x: [Type; 2]) {
     b.output("y", y);
     b.output("z", z);
     let graph = b.finish();
+    let verified = Verified::graph(graph.clone()).expect("right");
     let inputs = [sample(&x[0], 1), sample(&x[1], 2)];
     for bits in [0, 128, 256] {
         let mut last = graph.clone();
@@ -30,7 +31,7 @@ fn check(op: impl Into<Op>, x: [Type; 2]) {
             vector_bits: bits,
             ..Options::default()
         };
-        let (program, _) = compile(graph.clone(), &options, &mut |_, unit, _| {
+        let (program, _) = compile(verified.clone(), &options, &mut |_, unit, _| {
             if let Unit::Graph(g) = unit {
                 last = g.clone();
             }

@@ -3,7 +3,7 @@
 use craneflow_ir::graph::Graph;
 use craneflow_ir::loops::eval::eval_program;
 use craneflow_ir::ops::DotGeneral;
-use craneflow_ir::{Array, Builder, DType, Type, eval};
+use craneflow_ir::{Array, Builder, DType, Type, Verified, eval};
 use craneflow_passes::{Options, compile};
 
 fn f32s(shape: &[usize]) -> Type {
@@ -17,6 +17,7 @@ fn sample(ty: &Type, seed: usize) -> Array {
 }
 
 fn check(graph: Graph) {
+    let verified = Verified::graph(graph.clone()).expect("right");
     let inputs: Vec<Array> = graph
         .inputs
         .iter()
@@ -31,7 +32,7 @@ fn check(graph: Graph) {
         },
     ] {
         let mut last = graph.clone();
-        let (program, _) = compile(graph.clone(), &options, &mut |pass, unit, _| {
+        let (program, _) = compile(verified.clone(), &options, &mut |pass, unit, _| {
             if let craneflow_passes::Unit::Graph(g) = unit {
                 if pass.name == "simplify" {
                     let (before, after) = (
@@ -121,7 +122,8 @@ fn a_momentum_update_is_one_kernel_in_place() {
     b.donate(0, 0);
     b.donate(1, 1);
     let g = b.finish();
-    let (program, _) = compile(g.clone(), &Options::default(), &mut |_, _, _| {});
+    let verified = Verified::graph(g.clone()).expect("right");
+    let (program, _) = compile(verified, &Options::default(), &mut |_, _, _| {});
     assert_eq!(program.steps.len(), 1, "{:#?}", program.steps);
     check(g);
 }

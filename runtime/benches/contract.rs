@@ -4,7 +4,7 @@
 
 use craneflow_ir::ops::common::{ConvDims, Window};
 use craneflow_ir::ops::{Convolution, DotGeneral, Rules};
-use craneflow_ir::{Array, Builder, DType, Graph, Scalar, Type};
+use craneflow_ir::{Array, Builder, DType, Graph, Scalar, Type, Verified};
 use craneflow_runtime::{Options, Step};
 use rustix::time::{ClockId, clock_gettime};
 use std::time::{Duration, Instant};
@@ -244,6 +244,7 @@ fn main() {
                 threads,
                 ..Options::default()
             };
+            let graph = Verified::graph(graph.clone()).expect("right");
             let mut step = Step::compile(&graph, &options).expect("compiles");
             for i in 0..step.inputs().len() {
                 let ty = step.inputs()[i].ty.clone();

@@ -4,7 +4,7 @@ use crate::arena::{AlignedBuf, MemoryError};
 use crate::workspace::Actions;
 use craneflow_codegen::{Code, CodegenError};
 use craneflow_ir::loops::{self, BufferKind, Program};
-use craneflow_ir::{Graph, Type};
+use craneflow_ir::{Graph, Type, Verified};
 use craneflow_passes::plan::{ALIGN, Place, Plan};
 use craneflow_passes::{Pass, Unit};
 use std::time::{Duration, Instant};
@@ -86,14 +86,14 @@ pub struct Executable {
 }
 
 impl Executable {
-    /// Compiles a verified graph.
-    pub fn compile(graph: &Graph, options: &Options) -> Result<Executable, CompileError> {
+    /// Compiles a graph.
+    pub fn compile(graph: &Verified<Graph>, options: &Options) -> Result<Executable, CompileError> {
         Executable::compile_observed(graph, options, &mut |_, _| ())
     }
 
-    /// Compiles a verified graph, telling `observe` what each pass made.
+    /// Compiles a graph, telling `observe` what each pass made.
     pub fn compile_observed(
-        graph: &Graph,
+        graph: &Verified<Graph>,
         options: &Options,
         observe: &mut dyn FnMut(&Pass, &Unit),
     ) -> Result<Executable, CompileError> {

@@ -225,7 +225,7 @@ fn value(k: &Kernel, v: Val) -> u64 {
 mod tests {
     use crate::{Options, Profile, Step};
     use craneflow_ir::ops::DotGeneral;
-    use craneflow_ir::{Builder, DType, Type};
+    use craneflow_ir::{Builder, DType, Type, Verified};
 
     #[test]
     fn a_product_has_its_multiply_adds() {
@@ -233,7 +233,8 @@ mod tests {
         let x = b.input("x", Type::new(DType::F32, [64, 64]));
         let y = b.op(DotGeneral::matmul(2), &[x, x]);
         b.output("y", y);
-        let mut step = Step::compile(&b.finish(), &Options::default()).unwrap();
+        let graph = Verified::graph(b.finish()).unwrap();
+        let mut step = Step::compile(&graph, &Options::default()).unwrap();
         let mut profile = Profile::new(step.program());
         step.run_profiled(&mut profile);
         step.run_profiled(&mut profile);

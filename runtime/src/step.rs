@@ -6,7 +6,7 @@ use crate::profile::Profile;
 use crate::workspace::Workspace;
 use craneflow_codegen::{Code, MemRef};
 use craneflow_ir::loops::Program;
-use craneflow_ir::{Array, Graph, Type};
+use craneflow_ir::{Array, Graph, Type, Verified};
 use craneflow_passes::plan::Plan;
 use std::sync::Arc;
 use thiserror::Error;
@@ -56,8 +56,8 @@ pub struct Step {
 }
 
 impl Step {
-    /// Compiles a verified graph.
-    pub fn compile(graph: &Graph, options: &Options) -> Result<Step, CompileError> {
+    /// Compiles a graph.
+    pub fn compile(graph: &Verified<Graph>, options: &Options) -> Result<Step, CompileError> {
         let executable = Arc::new(Executable::compile(graph, options)?);
         let own = |p: &Port| AlignedBuf::zeroed(p.ty.bytes());
         let place =

@@ -1,6 +1,6 @@
 //! Executables on buffers of the caller: borrowed, donated, several at once, empty.
 
-use craneflow_ir::{Array, Builder, DType, Graph, Type, eval};
+use craneflow_ir::{Array, Builder, DType, Graph, Type, Verified, eval};
 use craneflow_runtime::arena::AlignedBuf;
 use craneflow_runtime::{Argument, Executable, Options, RunError, Workspace};
 use std::sync::Arc;
@@ -10,12 +10,12 @@ fn f32s(shape: &[usize]) -> Type {
     Type::new(DType::F32, shape)
 }
 
-fn compile(graph: &Graph) -> Arc<Executable> {
+fn compile(graph: &Verified<Graph>) -> Arc<Executable> {
     Arc::new(Executable::compile(graph, &Options::default()).expect("compiles"))
 }
 
 /// `w - 0.5 * x`, which replaces `w`, and the sum of `w * x`.
-fn update(n: usize) -> Graph {
+fn update(n: usize) -> Verified<Graph> {
     let mut b = Builder::new("update");
     let (w, x) = (b.input("w", f32s(&[n])), b.input("x", f32s(&[n])));
     let half = b.like(x, 0.5);
@@ -26,7 +26,7 @@ fn update(n: usize) -> Graph {
     b.output("w", new);
     b.output("sum", sum);
     b.donate(0, 0);
-    b.finish()
+    Verified::graph(b.finish()).expect("right")
 }
 
 fn numbers(n: usize, seed: usize) -> Array {
@@ -99,7 +99,8 @@ fn shapes_without_elements() {
     for (name, value) in [("double", double), ("sums", sums), ("y", y)] {
         b.output(name, value);
     }
-    let mut workspace = Workspace::new(&compile(&b.finish())).expect("memory");
+    let graph = Verified::graph(b.finish()).expect("right");
+    let mut workspace = Workspace::new(&compile(&graph)).expect("memory");
     let y = buffer(&Array::f32([2], &[1.0, 2.0]));
     let mut outputs = [0, 12, 8].map(|bytes| AlignedBuf::zeroed(bytes).expect("memory"));
     outputs[1].bytes_mut().fill(0xff);

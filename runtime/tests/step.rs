@@ -1,7 +1,7 @@
 //! Compiled steps against the reference interpreter.
 
 use craneflow_ir::ops::DotGeneral;
-use craneflow_ir::{Array, Builder, DType, Graph, Type, Value, eval, grad};
+use craneflow_ir::{Array, Builder, DType, Graph, Type, Value, Verified, eval, grad};
 use craneflow_runtime::{Options, Step};
 
 fn f32s(shape: &[usize]) -> Type {
@@ -14,7 +14,7 @@ fn sample(ty: &Type, seed: usize) -> Array {
 }
 
 /// Mean squared error of a hidden layer of 24, and gradient descent on both kernels.
-fn training_step() -> Graph {
+fn training_step() -> Verified<Graph> {
     let mut b = Builder::new("step");
     let (w, v) = (b.input("w", f32s(&[13, 24])), b.input("v", f32s(&[24, 3])));
     let (x, y) = (b.input("x", f32s(&[10, 13])), b.input("y", f32s(&[10, 3])));
@@ -37,7 +37,7 @@ fn training_step() -> Graph {
     b.output("loss", loss);
     b.donate(0, 0);
     b.donate(1, 1);
-    b.finish()
+    Verified::graph(b.finish()).expect("right")
 }
 
 #[test]

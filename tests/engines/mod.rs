@@ -6,15 +6,14 @@ use craneflow_ir::eval::eval_graph;
 use craneflow_ir::loops::eval::eval_program;
 use craneflow_ir::loops::verify::verify_program;
 use craneflow_ir::text::{parse_graph, parse_program};
-use craneflow_ir::verify::verify_graph;
-use craneflow_ir::{Array, Graph, Scalar};
+use craneflow_ir::{Array, Graph, Scalar, Verified, check_graph};
 use craneflow_passes::{Unit, compile};
 use craneflow_runtime::{Options, Step};
 
 /// Panics with what differs. The outputs come from the graph after its last graph pass, for `split`
 /// changes the order of long sums.
 pub fn agree(graph: &Graph, x: &[Array]) {
-    verify_graph(graph).unwrap_or_else(|e| panic!("{e}\n{graph}"));
+    let verified = Verified::graph(graph.clone()).unwrap_or_else(|e| panic!("{e}\n{graph}"));
     let parsed = parse_graph(&graph.to_string());
     assert!(parsed.as_ref() == Ok(graph), "{parsed:?} from\n{graph}");
     let wide = [(false, 256, 1), (false, 512, 2)];
@@ -22,9 +21,9 @@ pub fn agree(graph: &Graph, x: &[Array]) {
     for (plain, vector_bits, threads) in narrow.into_iter().chain(wide) {
         let passes = craneflow_passes::Options { plain, vector_bits };
         let mut last = graph.clone();
-        let (program, _) = compile(graph.clone(), &passes, &mut |pass, unit, _| {
+        let (program, _) = compile(verified.clone(), &passes, &mut |pass, unit, _| {
             if let Unit::Graph(g) = unit {
-                verify_graph(g).unwrap_or_else(|e| panic!("after {}: {e}\n{g}", pass.name));
+                check_graph(g).unwrap_or_else(|e| panic!("after {}: {e}\n{g}", pass.name));
                 if pass.name != "split" {
                     let (before, after) = (eval_graph(&last, x), eval_graph(g, x));
                     same_all(pass.name, graph, &before, &after);
@@ -46,7 +45,7 @@ pub fn agree(graph: &Graph, x: &[Array]) {
             passes,
             ..Options::default()
         };
-        let mut step = Step::compile(graph, &options).unwrap_or_else(|e| panic!("{e}"));
+        let mut step = Step::compile(&verified, &options).unwrap_or_else(|e| panic!("{e}"));
         let found = step.run_arrays(x).expect("inputs fit");
         same_all("machine code", graph, &expect, &found);
     }

@@ -9,13 +9,13 @@ mod tree;
 pub use error::{ImportError, Place};
 pub use tree::ElementType;
 
-use craneflow_ir::Graph;
+use craneflow_ir::{Graph, Verified};
 
 /// An imported program: its `main` with every call replaced by what it calls.
 #[derive(Clone, Debug)]
 pub struct Imported {
-    /// The verified graph. Its inputs and outputs are those of `main`.
-    pub graph: Graph,
+    /// The graph. Its inputs and outputs are those of `main`.
+    pub graph: Verified<Graph>,
     /// Arguments of `main`.
     pub inputs: Vec<Arg>,
     /// Results of `main`.

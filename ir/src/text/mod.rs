@@ -26,7 +26,7 @@ use crate::array::Array;
 use crate::graph::Graph;
 use crate::loops::{Kernel, Program};
 use crate::types::Type;
-use crate::verify::{Verified, verify_graph};
+use crate::verify::Verified;
 use lex::Kind;
 use parse::{Parsed, Parser};
 
@@ -101,7 +101,7 @@ pub fn parse_graph_map(text: &str) -> Result<(Graph, SourceMap), ParseError> {
 /// Reads one graph and verifies it; the error names the line of a node that breaks a rule.
 pub fn parse_verified(text: &str) -> Result<Verified<Graph>, ParseError> {
     let (graph, map) = parse_graph_map(text)?;
-    verify_graph(&graph).map_err(|e| map.place(&e.at).error(e.kind.to_string()))
+    Verified::graph(graph).map_err(|e| map.place(&e.at).error(e.kind.to_string()))
 }
 
 /// Reads one program, without verifying it.

@@ -63,7 +63,7 @@ fn late_inputs_move_to_the_front() {
     b.output("y", y);
     let g = b.finish();
     assert_eq!(parse_graph(&g.to_string()), Ok(g.clone()));
-    verify_graph(&g).unwrap();
+    check_graph(&g).unwrap();
 }
 
 /// Reads a text and prints it again.

@@ -7,7 +7,7 @@ use crate::loss::Loss;
 use crate::metrics::Metric;
 use crate::optim::Optimizer;
 use crate::tensor::{Tensor, Tracer};
-use craneflow_ir::{Array, DType, Graph, Scalar, Type};
+use craneflow_ir::{Array, DType, Graph, Scalar, Type, Verified};
 
 /// How a model is trained.
 pub(crate) struct Training {
@@ -90,7 +90,7 @@ pub(crate) fn train(
     network: &Network,
     training: &Training,
     batch: usize,
-) -> Result<Graph, NnError> {
+) -> Result<Verified<Graph>, NnError> {
     let tracer = Tracer::new("train");
     let weights = declare(&tracer, network);
     let state: Vec<(Part, Tensor)> = training_state(network, training, 0)
@@ -201,7 +201,7 @@ pub(crate) fn evaluate(
     network: &Network,
     training: &Training,
     batch: usize,
-) -> Result<Graph, NnError> {
+) -> Result<Verified<Graph>, NnError> {
     let tracer = Tracer::new("evaluate");
     let weights = declare(&tracer, network);
     let x = declare_inputs(&tracer, network, batch);
@@ -214,7 +214,7 @@ pub(crate) fn evaluate(
 }
 
 /// The outputs for a batch. Inputs are the weights and the inputs of the model.
-pub(crate) fn predict(network: &Network, batch: usize) -> Result<Graph, NnError> {
+pub(crate) fn predict(network: &Network, batch: usize) -> Result<Verified<Graph>, NnError> {
     let tracer = Tracer::new("predict");
     let weights = declare(&tracer, network);
     let x = declare_inputs(&tracer, network, batch);

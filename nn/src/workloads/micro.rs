@@ -5,7 +5,7 @@ use crate::error::NnError;
 use crate::functional::{gelu_tanh, layer_norm, softmax};
 use crate::rng::Rng;
 use crate::tensor::Tensor;
-use crate::trace::{f32s, trace};
+use crate::trace::{donate, f32s, trace};
 use craneflow_ir::{Array, Scalar, Type};
 
 /// Elements of the long vectors.
@@ -68,7 +68,7 @@ fn adam() -> Result<Workload, NnError> {
         ("v", long()),
         ("t", f32s([])),
     ];
-    let mut graph = trace("M2", &names, |x| {
+    let graph = trace("M2", &names, |x| {
         let (g, t) = (&x[1], &x[4]);
         let m = &x[2] * beta1 + g * (1.0 - beta1);
         let v = &x[3] * beta2 + g * (1.0 - beta2) * g;
@@ -77,9 +77,7 @@ fn adam() -> Result<Workload, NnError> {
         let p = &x[0] - rate * mean / (square.sqrt() + epsilon);
         vec![("p", p), ("m", m), ("v", v)]
     })?;
-    for (input, output) in [(0, 0), (2, 1), (3, 2)] {
-        graph.inputs[input].donated = Some(output);
-    }
+    let graph = donate(graph, &["p", "m", "v"])?;
     let mut rng = Rng::new(3);
     let mut inputs: Vec<Array> = (0..2).map(|_| random(&long(), 0, &mut rng)).collect();
     inputs.extend((0..2).map(|_| Array::splat(long(), Scalar::f32(0.0))));

@@ -6,7 +6,7 @@ use crate::stablehlo::error::{ImportError, Place};
 use crate::stablehlo::tree::{Attr, ElementType, Func, Id, Module, Ty};
 use crate::stablehlo::{Arg, Donation, Imported};
 use craneflow_ir::ops::{Concatenate, Slice};
-use craneflow_ir::{Builder, Type, Value, check_graph};
+use craneflow_ir::{Builder, Type, Value, Verified};
 use std::collections::HashMap;
 
 /// The graph of a module's `main`.
@@ -43,7 +43,7 @@ pub fn program(module: &Module) -> Result<Imported, ImportError> {
     }
     let mut graph = cx.b.finish();
     donate(&mut graph, &inputs);
-    check_graph(&graph).map_err(|e| at_main(main, e.to_string()))?;
+    let graph = Verified::graph(graph).map_err(|e| at_main(main, e.to_string()))?;
     Ok(Imported {
         graph,
         inputs,
