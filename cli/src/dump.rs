@@ -8,7 +8,7 @@ use craneflow::ir::loops::{Kernel, Step as Launch};
 use craneflow::ir::{Graph, Verified};
 use craneflow::nn::models::BuiltIn;
 use craneflow::nn::workloads::workload;
-use craneflow::passes::{self, PASSES, Unit, fuse, plan};
+use craneflow::passes::{self, PASSES};
 use craneflow::{codegen, runtime};
 use std::io::{Write, stdout};
 use std::path::PathBuf;
@@ -128,7 +128,7 @@ fn stages(args: &Args, graph: Verified<Graph>, after: &str) -> Result<()> {
         let mut text = String::new();
         passes::compile(graph, &options(args), &mut |pass, unit, _| {
             if pass.name == after {
-                text = unit_text(unit);
+                text = unit.to_string();
             }
         });
         return Ok(write!(out, "{text}")?);
@@ -137,7 +137,7 @@ fn stages(args: &Args, graph: Verified<Graph>, after: &str) -> Result<()> {
     write!(out, "; traced\n{last}")?;
     let mut result = Ok(());
     passes::compile(graph, &options(args), &mut |pass, unit, time| {
-        let text = unit_text(unit);
+        let text = unit.to_string();
         let shown = if text == last {
             "; (unchanged)\n"
         } else {
@@ -153,68 +153,6 @@ fn stages(args: &Args, graph: Verified<Graph>, after: &str) -> Result<()> {
         last = text;
     });
     Ok(result?)
-}
-
-fn unit_text(unit: &Unit) -> String {
-    match unit {
-        Unit::Graph(graph) => graph.to_string(),
-        Unit::Fused(graph, groups) => format!("{graph}{}", groups_text(graph, groups)),
-        Unit::Program(program) => program.to_string(),
-        Unit::Planned(program, plan) => {
-            let mut text = program.to_string();
-            for (buffer, place) in program.buffers.iter().zip(&plan.places) {
-                text += &format!("; %{}: {}\n", buffer.name, place_text(*place));
-            }
-            text + &format!(
-                "; bytes: inputs {}, outputs {}, constants {}, arena {} (at least {}), scratch {} a thread\n",
-                plan.input_bytes,
-                plan.output_bytes,
-                plan.constant_bytes,
-                plan.arena_bytes,
-                plan.live_bytes,
-                plan.scratch_bytes
-            )
-        }
-    }
-}
-
-/// What was fused, as comments: the values that each kernel stores and the nodes it computes.
-fn groups_text(graph: &Graph, groups: &fuse::Groups) -> String {
-    let mut text = String::new();
-    for (i, group) in groups.groups.iter().enumerate() {
-        let roots: Vec<String> = group.roots.iter().map(|v| format!("%{}", v.0)).collect();
-        let of = |&n: &_| {
-            let node = graph.node(n);
-            match graph.scope_name(node.scope) {
-                "" => node.op.name().to_string(),
-                scope => format!("{}@{scope}", node.op.name()),
-            }
-        };
-        let members: Vec<String> = group.members.iter().map(of).collect();
-        let kind = match group.kind {
-            fuse::GroupKind::Loops => "loops",
-            fuse::GroupKind::Contraction(_) => "contraction",
-            fuse::GroupKind::Stores(_) => "stores",
-            fuse::GroupKind::Control(_) => "control",
-            fuse::GroupKind::Interpret(_) => "interpreted",
-        };
-        text += &format!(
-            "; group {i} ({kind}) stores {}: {}\n",
-            roots.join(", "),
-            members.join(" ")
-        );
-    }
-    text
-}
-
-fn place_text(place: plan::Place) -> String {
-    match place {
-        plan::Place::Input(i) => format!("input {i}"),
-        plan::Place::Output(o) => format!("output {o}"),
-        plan::Place::Constant(at) => format!("constants + {at}"),
-        plan::Place::Arena(at) => format!("arena + {at}"),
-        plan::Place::Nowhere => "nowhere".to_string(),
-    }
 }
 
 /// One kernel as loop IR, after a pass or at the end.

@@ -9,6 +9,7 @@ pub mod grad;
 pub mod lower;
 pub mod plan;
 pub mod schedule;
+mod show;
 pub mod simplify;
 pub mod split;
 pub mod windows;
