@@ -1,0 +1,37 @@
+//! Craneflow as a PJRT plugin: JAX loads this library, finds [`GetPjrtApi`], and sends it programs in
+//! StableHLO and arrays of the host.
+//!
+//! `table` lists the functions of the C API, `abi` their arguments; `boundary` is where C is believed.
+//! `client` reads programs and arrays, `compiled` runs programs, `execute` decides what a call gives
+//! away and where it runs, `worker` runs what takes long.
+
+mod abi;
+mod boundary;
+mod buffer;
+mod client;
+mod compiled;
+mod cost;
+mod device;
+mod dump;
+mod element;
+mod error;
+mod errors;
+mod event;
+mod executable;
+mod execute;
+mod hash;
+mod host;
+mod options;
+mod plugin;
+mod saved;
+mod storage;
+mod table;
+mod worker;
+
+pub use table::Api;
+
+/// The table of functions of the plugin. The name is the one that callers look up.
+#[unsafe(no_mangle)]
+pub extern "C" fn GetPjrtApi() -> &'static Api {
+    &table::API
+}
