@@ -1,0 +1,273 @@
+#!/usr/bin/env python3
+"""Runs the primitive harnesses that come with JAX on Craneflow and on JAX's CPU backend, and compares.
+
+    conformance.py --sample 400        a fixed sample, for CI
+    conformance.py --all --jobs 2      every case
+    conformance.py --all --document    and writes docs/conformance.md
+
+Results are compared element by element with the tolerances of JAX's own tests (`jtu.tolerance`). Cases
+that JAX's CPU backend cannot run are left out. A crash of a worker counts as a failure of its case.
+Needs the wheel of Craneflow, jax and absl-py.
+"""
+
+import argparse
+import collections
+import json
+import os
+import pathlib
+import re
+import subprocess
+import sys
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
+#: Cases in a sample are every n-th of all, from this one on.
+FIRST = 3
+
+
+def harnesses():
+    import numpy as np
+    from jax._src.internal_test_util import test_harnesses
+
+    return test_harnesses.all_harnesses, np.random.RandomState
+
+
+def chosen(sample):
+    """Positions of the cases that run."""
+    total = len(harnesses()[0])
+    step = max(1, total // sample) if sample else 1
+    return list(range(FIRST if sample else 0, total, step))
+
+
+# --------------------------------------------------------------------------------------------- worker
+
+
+def compare(name, ours, theirs):
+    """An error that says how the results differ, or None."""
+    import jax
+    import numpy as np
+    from jax._src import test_util as jtu
+
+    ours, theirs = jax.tree.leaves(ours), jax.tree.leaves(theirs)
+    if len(ours) != len(theirs):
+        return f"{len(ours)} results, expected {len(theirs)}"
+    for mine, its in zip(ours, theirs):
+        if jax.dtypes.issubdtype(its.dtype, jax.dtypes.prng_key):
+            mine, its = jax.random.key_data(mine), jax.random.key_data(its)
+        mine, its = np.asarray(mine), np.asarray(its)
+        if (mine.dtype, mine.shape) != (its.dtype, its.shape):
+            return f"{mine.dtype}{mine.shape}, expected {its.dtype}{its.shape}"
+        tolerance = jtu.tolerance(its.dtype)
+        if its.dtype.kind == "V" or its.dtype.itemsize < 2 or its.dtype.name == "bfloat16":
+            kind = np.int32 if its.dtype.kind in "biu" or "int" in its.dtype.name else np.float32
+            mine, its = mine.astype(kind), its.astype(kind)
+        try:
+            np.testing.assert_allclose(mine, its, rtol=tolerance, atol=tolerance)
+        except AssertionError as error:
+            lines = [line for line in str(error).splitlines() if line.strip()]
+            return " ".join(lines[:4])
+    return None
+
+
+#: Decompositions that are not unique: what is compared is what they multiply to, and their sizes.
+def canonical(group, harness, args, results):
+    import jax
+    import jax.numpy as jnp
+
+    leaves = jax.tree.leaves(results)
+    if group in ("eigh", "svd", "eig", "qr", "geqrf", "schur", "hessenberg", "tridiagonal"):
+        return [jnp.sort(jnp.abs(x).ravel()) for x in leaves if x.size]
+    return leaves
+
+
+def run_case(index):
+    """What became of a case: ok, skipped, or failed with a reason."""
+    import jax
+
+    all_harnesses, rng = harnesses()
+    harness = all_harnesses[index]
+    if not harness.filter("cpu"):
+        return "skipped", "JAX does not implement it on CPU"
+    args = harness.dyn_args_maker(rng(0))
+    cpu = jax.devices("cpu")[0]
+    ours = jax.devices()[0]
+
+    def on(device):
+        with jax.default_device(device):
+            given = jax.device_put(args, device)
+            out = jax.jit(harness.dyn_fun)(*given)
+            return jax.block_until_ready(out)
+
+    try:
+        theirs = on(cpu)
+    except Exception as error:
+        return "skipped", f"JAX's CPU backend: {one_line(error)}"
+    try:
+        mine = on(ours)
+    except Exception as error:
+        return "failed", one_line(error)
+    mine, theirs = (jax.device_get(x) for x in (mine, theirs))
+    with jax.default_device(cpu):
+        group = harness.group_name
+        if group in ("eigh", "svd", "eig", "qr", "geqrf", "schur", "hessenberg", "tridiagonal"):
+            mine, theirs = (canonical(group, harness, args, x) for x in (mine, theirs))
+        difference = compare(harness.fullname, mine, theirs)
+    return ("failed", difference) if difference else ("ok", "")
+
+
+def one_line(error):
+    text = re.sub(r"\s+", " ", f"{type(error).__name__}: {error}")
+    return text[:300]
+
+
+def work(positions):
+    import jax
+
+    jax.config.update("jax_enable_x64", True)
+    for index in positions:
+        harness = harnesses()[0][index]
+        print(json.dumps({"start": index}), flush=True)
+        status, reason = run_case(index)
+        line = {
+            "case": index,
+            "name": harness.fullname,
+            "group": harness.group_name,
+            "status": status,
+            "reason": reason,
+        }
+        print(json.dumps(line), flush=True)
+
+
+# --------------------------------------------------------------------------------------------- driver
+
+
+def drive(positions, jobs, limit=300):
+    """Results of all cases, from worker processes that are started again when one dies."""
+    results = []
+    shares = [positions[i::jobs] for i in range(jobs)]
+    while any(shares):
+        running = [(share, start(share)) for share in shares if share]
+        shares = []
+        for share, process in running:
+            done, current = set(), None
+            for text in process.stdout:
+                try:
+                    line = json.loads(text)
+                except ValueError:
+                    continue
+                if "start" in line:
+                    current = line["start"]
+                else:
+                    results.append(line)
+                    done.add(line["case"])
+            process.wait()
+            if current is not None and current not in done:
+                harness = harnesses()[0][current]
+                results.append(
+                    {
+                        "case": current,
+                        "name": harness.fullname,
+                        "group": harness.group_name,
+                        "status": "failed",
+                        "reason": f"the process ended with {process.returncode}",
+                    }
+                )
+                done.add(current)
+            elif process.returncode:
+                sys.exit(f"a worker failed: {process.returncode}")
+            shares.append([p for p in share if p not in done])
+    return sorted(results, key=lambda r: r["case"])
+
+
+def start(share):
+    command = [sys.executable, __file__, "--worker", ",".join(map(str, share))]
+    environment = dict(os.environ, JAX_ENABLE_X64="1", JAX_PLATFORMS="craneflow,cpu")
+    return subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=environment
+    )
+
+
+def cause(reason):
+    """The part of a reason that failures share."""
+    reason = re.sub(r"\(?byte \d+\)?:? ?", "", reason)
+    reason = re.sub(r"\b\d[\d.e+-]*\b", "N", reason)
+    if reason.startswith("Not equal to tolerance"):
+        return "results differ beyond the tolerance"
+    return reason[:110]
+
+
+def document(results, path):
+    import jax
+
+    count = collections.Counter(r["status"] for r in results)
+    ran = count["ok"] + count["failed"]
+    groups = collections.defaultdict(collections.Counter)
+    for r in results:
+        groups[r["group"]][r["status"]] += 1
+    lines = [
+        "# Conformance with JAX",
+        "",
+        "<!-- Written by pjrt/tests/conformance.py --all --document -->",
+        "",
+        f"The primitive harnesses that come with jax {jax.__version__}, each run with `jax.jit` on Craneflow and on "
+        "JAX's CPU backend",
+        "and compared element by element with the tolerances of JAX's own tests. "
+        "Of decompositions that are not unique",
+        "(eigenvectors, singular vectors, Q of QR) the sorted magnitudes are compared.",
+        "",
+        f"- {len(results)} cases; {count['skipped']} of them JAX's CPU backend does not run",
+        f"- **{count['ok']} of {ran} pass: {100 * count['ok'] / max(ran, 1):.2f} %**",
+        "",
+        "## Groups with failures",
+        "",
+        "| group | passed | failed | not run |",
+        "|---|---|---|---|",
+    ]
+    for group, c in sorted(groups.items()):
+        if c["failed"]:
+            lines.append(f"| `{group}` | {c['ok']} | {c['failed']} | {c['skipped']} |")
+    lines += ["", "## Failures and their causes", ""]
+    causes = collections.defaultdict(list)
+    for r in results:
+        if r["status"] == "failed":
+            causes[r["group"], cause(r["reason"])].append(r["name"])
+    for (group, why), names in sorted(causes.items()):
+        why = why.replace("|", "\\|").replace("<", "&lt;")
+        lines.append(f"- `{group}`, {len(names)}: {why}")
+        lines += [f"  - `{name}`" for name in names[:200]]
+    if not causes:
+        lines.append("None.")
+    path.write_text("\n".join(lines) + "\n")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--all", action="store_true", help="every case")
+    parser.add_argument("--sample", type=int, default=400, help="about how many cases")
+    parser.add_argument("--jobs", type=int, default=1, help="worker processes")
+    parser.add_argument("--out", type=pathlib.Path, help="results as JSON")
+    parser.add_argument("--document", action="store_true", help="write docs/conformance.md")
+    parser.add_argument("--least", type=float, default=97.0, help="percentage that must pass")
+    parser.add_argument("--worker", help=argparse.SUPPRESS)
+    args = parser.parse_args()
+    if args.worker is not None:
+        work([int(p) for p in args.worker.split(",")])
+        return
+    os.environ.update(JAX_ENABLE_X64="1")
+    results = drive(chosen(0 if args.all else args.sample), args.jobs)
+    if args.out:
+        args.out.write_text(json.dumps(results, indent=1))
+    if args.document:
+        document(results, ROOT / "docs" / "conformance.md")
+    count = collections.Counter(r["status"] for r in results)
+    ran = count["ok"] + count["failed"]
+    share = 100 * count["ok"] / max(ran, 1)
+    for r in results:
+        if r["status"] == "failed":
+            print(f"failed: {r['name']}: {r['reason'][:200]}")
+    print(f"{count['ok']} of {ran} pass ({share:.2f} %), {count['skipped']} not run on CPU")
+    if not ran or share < args.least:
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()
