@@ -8,7 +8,7 @@ use craneflow::ir::loops::{Kernel, Step as Launch};
 use craneflow::ir::{Graph, Verified};
 use craneflow::nn::models::BuiltIn;
 use craneflow::nn::workloads::workload;
-use craneflow::passes::{self, PASSES};
+use craneflow::passes::{self, PASSES, Unit};
 use craneflow::{codegen, runtime};
 use std::io::{Write, stdout};
 use std::path::PathBuf;
