@@ -9,7 +9,7 @@ use crate::storage::{Owned, Slot, Storage};
 use craneflow_import::stablehlo::{Arg, Donation, Imported};
 use craneflow_ir::graph::Scope;
 use craneflow_ir::ops::Op;
-use craneflow_ir::{Array, Graph, Type, eval};
+use craneflow_ir::{Array, Graph, Type, Verified, eval};
 use craneflow_runtime::{Argument, Executable, Options, Workspace};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -46,7 +46,7 @@ pub struct Compiled {
     pub options: Vec<u8>,
     /// What tells it from other programs, whatever the names and places in it.
     pub fingerprint: String,
-    graph: Graph,
+    graph: Verified<Graph>,
     cost: Cost,
     interpreted: bool,
     runs: AtomicUsize,

@@ -1,6 +1,6 @@
 //! `CRANEFLOW_DUMP_DIR`: every program and what every pass made of it, as files.
 
-use craneflow_ir::Graph;
+use craneflow_ir::{Graph, Verified};
 use craneflow_runtime::{CompileError, Executable, Options};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -24,7 +24,7 @@ pub fn wanted() -> bool {
 /// Compiles a graph and writes, if that is wanted, the program that it was read from, the graph, and the
 /// result of every pass to a folder `number-name`. What cannot be written is reported once and left out.
 pub fn compile(
-    graph: &Graph,
+    graph: &Verified<Graph>,
     source: &[u8],
     options: &Options,
 ) -> Result<Executable, CompileError> {
