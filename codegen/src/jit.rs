@@ -48,6 +48,21 @@ impl MemRef {
         }
     }
 
+    /// The `bytes` bytes from `offset` on.
+    ///
+    /// # Panics
+    /// When they are not all inside.
+    pub fn part(&self, offset: usize, bytes: usize) -> MemRef {
+        let inside = offset
+            .checked_add(bytes)
+            .is_some_and(|end| end <= self.bytes);
+        assert!(inside, "{bytes} bytes at {offset} of {}", self.bytes);
+        MemRef {
+            ptr: self.ptr.wrapping_add(offset),
+            bytes,
+        }
+    }
+
     /// Size in bytes.
     pub fn bytes(&self) -> usize {
         self.bytes

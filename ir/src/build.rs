@@ -48,6 +48,11 @@ impl Builder {
     /// # Panics
     /// When the types of `args` are not those of the inputs.
     pub fn inline(&mut self, graph: &Graph, args: &[Value]) -> Vec<Value> {
+        self.inline_all(graph, args).0
+    }
+
+    /// As `inline`, with the new value of each value of `graph`.
+    pub fn inline_all(&mut self, graph: &Graph, args: &[Value]) -> (Vec<Value>, Vec<Value>) {
         assert_eq!(args.len(), graph.inputs.len(), "inputs of {}", graph.name);
         let mut map = vec![Value::default(); graph.values.len()];
         let outer = self.scope;
@@ -70,8 +75,8 @@ impl Builder {
             }
         }
         self.leave(outer);
-        let outputs = graph.outputs.iter();
-        outputs.map(|o| map[o.value.0 as usize]).collect()
+        let outputs = graph.outputs.iter().map(|o| map[o.value.0 as usize]);
+        (outputs.collect(), map)
     }
 
     /// The graph so far.

@@ -3,6 +3,7 @@
 pub mod array;
 pub mod attrs;
 pub mod build;
+pub mod counted;
 pub mod error;
 pub mod eval;
 pub mod grad;

@@ -258,6 +258,60 @@ fn programs() {
     assert!(eval_program(&p, &[]).is_err());
 }
 
+/// Reverses the rows of `x` into `y`, which alternates with `t`... through views of both.
+fn repeating(views: Vec<(Buf, View)>, count: usize) -> Program {
+    let mut p = program();
+    let row = Type::new(DType::F32, [4]);
+    p.buffers.push(buffer("from", &row, BufferKind::View));
+    p.buffers.push(buffer("to", &row, BufferKind::View));
+    let body = vec![Step::Copy {
+        from: Buf(5),
+        to: Buf(6),
+    }];
+    p.steps = vec![Step::Repeat { count, views, body }];
+    p
+}
+
+fn slice(of: u32, first: usize, step: i64) -> View {
+    let of = Buf(of);
+    View::Slice { of, first, step }
+}
+
+#[test]
+fn repeats() {
+    let p = repeating(vec![(Buf(5), slice(0, 8, -4)), (Buf(6), slice(2, 0, 4))], 3);
+    verify_program(&p).unwrap();
+    let x: Vec<f32> = (0..12).map(|i| i as f32).collect();
+    let out = eval_program(&p, &[Array::f32([3, 4], &x)]).unwrap();
+    let want = [8., 9., 10., 11., 4., 5., 6., 7., 0., 1., 2., 3.];
+    assert_eq!(out[0].to_f64(), want);
+}
+
+#[test]
+fn wrong_repeats() {
+    let wrong = |rule: &str, views: &[(u32, View)], count: usize| {
+        let views = views.iter().map(|&(v, view)| (Buf(v), view)).collect();
+        let error = verify_program(&repeating(views, count)).unwrap_err();
+        assert_eq!(error.rule, rule, "{error}");
+    };
+    let (from, to) = ((5, slice(0, 8, -4)), (6, slice(2, 0, 4)));
+    wrong("P6", &[from, to], 0);
+    wrong("P6", &[from, to], 4);
+    wrong("P6", &[from], 3);
+    wrong("P6", &[from, to, from], 3);
+    wrong("P6", &[from, (1, to.1)], 3);
+    wrong("P6", &[from, (6, slice(3, 0, 0))], 3);
+    // A view that is a part of a turn of itself, or of one that comes later.
+    wrong("P6", &[from, (6, slice(6, 0, 0))], 3);
+    // Not all rows are written; what is read was never written.
+    wrong("P4", &[from, to], 2);
+    wrong("P4", &[(5, slice(1, 0, 4)), to], 3);
+    // An input is no place for results.
+    wrong("P3", &[to, from].map(|(v, w)| (11 - v, w)), 3);
+    let (even, odd) = (Buf(1), Buf(2));
+    wrong("P6", &[from, (6, View::Turn { even, odd })], 3);
+}
+
 #[track_caller]
 fn wrong_program(rule: &str, change: impl FnOnce(&mut Program)) {
     let mut p = program();

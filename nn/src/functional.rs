@@ -1,10 +1,12 @@
-//! Functions of tensors: activations, softmax, normalisation, convolution, attention.
+//! Functions of tensors: activations, softmax, normalisation, convolution, attention, loops.
 //!
 //! Each is a plain composition of graph operations, so gradient and fusion come for free.
 
 mod conv;
+mod scan;
 
 pub use conv::{Conv, Padding, Pool, avg_pool2d, conv2d, global_avg_pool2d, max_pool2d};
+pub use scan::{Direction, lstm_cell, scan};
 
 use crate::error::NnError;
 use crate::tensor::Tensor;
@@ -145,14 +147,4 @@ pub fn attention(query: &Tensor, key: &Tensor, value: &Tensor, causal: bool) -> 
         scores = column.compare(Cmp::Le, &row).select(&scores, &hidden);
     }
     softmax(&scores, -1).dot(value, &[0, 1], &[0, 1], 3, 2)
-}
-
-/// One step of an LSTM: `x` is the projected input with bias, `[batch, 4 * units]` for the gates
-/// input, forget, candidate, output; `h` and `c` are `[batch, units]`, `recurrent` is
-/// `[units, 4 * units]`. Gives the new `h` and `c`.
-pub fn lstm_cell(x: &Tensor, h: &Tensor, c: &Tensor, recurrent: &Tensor) -> (Tensor, Tensor) {
-    let gates = (x + h.matmul(recurrent)).split(-1, 4);
-    let c = gates[1].sigmoid() * c + gates[0].sigmoid() * gates[2].tanh();
-    let h = gates[3].sigmoid() * c.tanh();
-    (h, c)
 }

@@ -9,8 +9,10 @@
 mod contract;
 mod operators;
 mod reduce;
+mod region;
 mod shape;
 
+pub(crate) use region::Region;
 pub use shape::Range;
 
 use crate::error::{DTypes, Layer, NnError};
@@ -22,6 +24,8 @@ use std::rc::Rc;
 struct State {
     builder: Builder,
     error: Option<NnError>,
+    /// For the body of a loop: the trace around it.
+    outer: Option<region::Outer>,
 }
 
 /// A trace in progress. Clones are the same trace.
@@ -43,6 +47,7 @@ impl Tracer {
         let state = State {
             builder: Builder::new(name),
             error: None,
+            outer: None,
         };
         Tracer(Rc::new(RefCell::new(state)))
     }
@@ -55,7 +60,8 @@ impl Tracer {
 
     /// Adds an output of the program; nothing after an error.
     pub fn output(&self, name: &str, x: &Tensor) {
-        if let Some(value) = x.value {
+        let own = self.captured(x);
+        if let Some(value) = own.and_then(|x| x.value) {
             self.0.borrow_mut().builder.output(name, value);
         }
     }
@@ -171,14 +177,22 @@ impl Tracer {
 
     /// Appends an op; `guess` gives the result types should an operand be a placeholder.
     pub(crate) fn push_all(&self, op: Op, x: &[&Tensor], guess: Vec<Type>) -> Vec<Tensor> {
+        let tracer = self.innermost(x);
+        tracer.push_here(op, x, guess)
+    }
+
+    fn push_here(&self, op: Op, x: &[&Tensor], guess: Vec<Type>) -> Vec<Tensor> {
         let layer = self.current();
-        if x.iter().any(|x| !Rc::ptr_eq(&x.tracer.0, &self.0)) {
+        let own: Option<Vec<Tensor>> = x.iter().map(|x| self.captured(x)).collect();
+        let values = |own: &Vec<Tensor>| own.iter().map(|x| x.value).collect();
+        if own.is_none() {
             let error = NnError::Foreign {
                 layer,
                 op: op.name(),
             };
             self.0.borrow_mut().error.get_or_insert(error);
-        } else if let Some(operands) = x.iter().map(|x| x.value).collect::<Option<Vec<_>>>() {
+        } else if let Some(operands) = own.as_ref().and_then(values) {
+            let operands: Vec<Value> = operands;
             let state = &mut *self.0.borrow_mut();
             match state.builder.push(op, &operands) {
                 Ok(results) => {

@@ -61,6 +61,11 @@ fn each_buf(steps: &mut [Step], f: &mut dyn FnMut(&mut Buf)) {
                 f(pred);
                 each_buf(body, f);
             }
+            Step::Repeat { views, body, .. } => {
+                let sources = views.iter_mut().flat_map(|(_, view)| view.sources_mut());
+                sources.flatten().for_each(&mut *f);
+                each_buf(body, f);
+            }
             Step::Case { index, branches } => {
                 f(index);
                 branches.iter_mut().for_each(|b| each_buf(b, f));
@@ -109,6 +114,15 @@ fn use_of(program: &Program, step: &Step, b: Buf) -> Use {
             Use {
                 reads: c.reads || d.reads || *pred == b,
                 writes: c.writes || d.writes,
+            }
+        }
+        // A view of the buffer may be read and written.
+        Step::Repeat { views, body, .. } => {
+            let viewed = views.iter().any(|(_, view)| view.sources().contains(&b));
+            let u = any(body);
+            Use {
+                reads: u.reads | viewed,
+                writes: u.writes | viewed,
             }
         }
         Step::Case { index, branches } => {

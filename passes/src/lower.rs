@@ -3,6 +3,7 @@
 
 mod columns;
 pub mod contract;
+mod counted;
 mod tiles;
 
 use crate::Options;
@@ -175,10 +176,8 @@ impl<'g> GraphLowering<'g> {
     /// Copies results that are not in their wanted buffer yet.
     fn finish(mut self, out: &mut Output) -> Vec<Step> {
         for (value, to) in std::mem::take(&mut self.wanted) {
-            match self.buf[value.0 as usize] {
-                Some(from) if from == to => {}
-                Some(from) => self.steps.push(Step::Copy { from, to }),
-                None => self.fill(value, to, out),
+            if self.buf[value.0 as usize] != Some(to) {
+                self.put(value, to, out);
             }
         }
         self.steps
@@ -262,6 +261,14 @@ impl<'g> GraphLowering<'g> {
         }
     }
 
+    /// Puts a value into a buffer.
+    fn put(&mut self, v: Value, to: Buf, out: &mut Output) {
+        match self.buf[v.0 as usize] {
+            Some(from) => self.steps.push(Step::Copy { from, to }),
+            None => self.fill(v, to, out),
+        }
+    }
+
     /// A buffer with the type of a stored value; a copy when it is a view of another.
     fn typed(&mut self, v: Value, out: &mut Output) -> Buf {
         let (from, ty) = (self.in_memory(v, out), self.g.ty(v).clone());
@@ -300,6 +307,7 @@ impl<'g> GraphLowering<'g> {
     fn control(&mut self, id: NodeId, out: &mut Output) {
         let node = self.g.node(id);
         match &node.op {
+            Op::While(w) if self.repeat(node, w, out) => {}
             Op::While(w) => {
                 let carries: Vec<Buf> = (node.operands.iter().zip(&node.results))
                     .map(|(&operand, &result)| {

@@ -16,7 +16,7 @@ pub enum Place {
     Constant(usize),
     /// An offset in bytes in the arena.
     Arena(usize),
-    /// Never touched.
+    /// Never touched, or a view of another buffer.
     Nowhere,
 }
 
@@ -86,6 +86,7 @@ pub fn plan(program: &Program) -> Plan {
                 temps.extend(lives[i].map(|life| (i, bytes, life)));
                 Place::Nowhere
             }
+            BufferKind::View => Place::Nowhere,
         };
     }
     plan.live_bytes = live_bytes(&temps);
@@ -160,6 +161,27 @@ fn walk(steps: &[Step], clock: &mut usize, lives: &mut [Option<Life>]) {
                     l.first = l.first.min(first);
                     l.last = last;
                 });
+            }
+            Step::Repeat { views, body, .. } => {
+                let first = *clock;
+                let sources = || views.iter().flat_map(|(_, view)| view.sources());
+                sources().for_each(|b| touch(b, first, lives));
+                // Only what views move to, or what was there before, is carried from turn to turn.
+                let carried: Vec<usize> = (0..lives.len())
+                    .filter(|&b| lives[b].is_some_and(|l| l.first < first))
+                    .chain(sources().map(|b| b.0 as usize))
+                    .collect();
+                let before: Vec<_> = carried.iter().map(|&b| lives[b].map(|l| l.last)).collect();
+                *clock += 1;
+                walk(body, clock, lives);
+                for (&b, before) in carried.iter().zip(before) {
+                    let used = sources().any(|s| s.0 as usize == b);
+                    if let Some(life) = &mut lives[b]
+                        && (used || Some(life.last) != before)
+                    {
+                        life.last = *clock;
+                    }
+                }
             }
             Step::Case { index, branches } => {
                 touch(*index, *clock, lives);

@@ -1,6 +1,7 @@
 //! Rewrites a graph into a smaller one with the same bits: constant folding, algebra, common
 //! subexpressions (the builder shares equal nodes), dead code.
 
+mod loops;
 mod rules;
 
 use craneflow_ir::Builder;
@@ -12,7 +13,7 @@ const ROUNDS: usize = 4;
 
 /// Simplifies until nothing changes, then drops what no output needs. Inputs stay.
 pub fn simplify(graph: &Graph) -> Graph {
-    let mut graph = rewrite(graph);
+    let mut graph = rewrite(&loops::regions(graph));
     for _ in 1..ROUNDS {
         let next = rewrite(&graph);
         if next.nodes.len() == graph.nodes.len() && next == graph {

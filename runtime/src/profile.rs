@@ -180,6 +180,11 @@ fn describe(program: &Program, steps: &[loops::Step], rows: &mut Vec<Row>) {
                 row.control = true;
                 inside.extend([&cond[..], &body[..]]);
             }
+            loops::Step::Repeat { body, .. } => {
+                row.name = "repeat".to_string();
+                row.control = true;
+                inside.push(body);
+            }
             loops::Step::Case { branches, .. } => {
                 row.name = "case".to_string();
                 row.control = true;

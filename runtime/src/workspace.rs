@@ -7,7 +7,7 @@ use crate::step::RunError;
 use crate::threads::{parallel_for, with_default_float};
 use craneflow_codegen::{Bound, MemRef};
 use craneflow_ir::Array;
-use craneflow_ir::loops::{self, Buf, KernelId, Program};
+use craneflow_ir::loops::{self, Buf, KernelId, Program, View};
 use craneflow_ir::ops::Op;
 use craneflow_passes::plan::Place;
 use std::sync::Arc;
@@ -31,6 +31,11 @@ enum Action {
     While {
         cond: Numbered,
         pred: Buf,
+        body: Numbered,
+    },
+    Repeat {
+        count: usize,
+        views: Vec<(Buf, View)>,
         body: Numbered,
     },
     Case {
@@ -59,6 +64,8 @@ pub(crate) struct Actions {
     launches: Vec<Launch>,
     /// For each buffer: where launches take it, as launch and parameter.
     sites: Vec<Vec<(u32, u32)>>,
+    /// All views, sources first.
+    views: Vec<(Buf, View)>,
     /// Estimated element operations of all launches.
     pub(crate) work: usize,
     /// Steps so far, those inside others included.
@@ -71,6 +78,7 @@ impl Actions {
             list: vec![],
             launches: vec![],
             sites: vec![vec![]; program.buffers.len()],
+            views: vec![],
             work: 0,
             count: 0,
         };
@@ -118,6 +126,14 @@ impl Actions {
                 pred: *pred,
                 body: self.of_steps(p, threads, body),
             },
+            loops::Step::Repeat { count, views, body } => {
+                self.views.extend(views);
+                Action::Repeat {
+                    count: *count,
+                    views: views.clone(),
+                    body: self.of_steps(p, threads, body),
+                }
+            }
             loops::Step::Case { index, branches } => Action::Case {
                 index: *index,
                 branches: (branches.iter())
@@ -245,6 +261,9 @@ impl Workspace {
             }
         }
         if launches.is_empty() {
+            for &(v, view) in &exe.actions.views {
+                table[v.0 as usize] = place(exe, table, v, view, 0);
+            }
             launches.extend(exe.actions.launches.iter().map(|l| {
                 let refs: Vec<MemRef> = l.args.iter().map(|b| table[b.0 as usize]).collect();
                 exe.code.entry(l.kernel.0 as usize).bind(&refs).expect(fits)
@@ -254,24 +273,52 @@ impl Workspace {
 
     /// Runs on the addresses that were bound last, whose memory the caller holds.
     pub(crate) fn perform(&mut self) {
-        with_default_float(|| self.perform_list(&self.executable.actions.list, &mut ()));
+        let (mut run, list) = self.started();
+        with_default_float(|| run.perform(list, &mut ()));
     }
 
     /// The same, and adds the times of all steps to `profile`.
     pub(crate) fn perform_profiled(&mut self, profile: &mut Profile) {
-        let list = &self.executable.actions.list;
-        with_default_float(|| profile.run(|profile| self.perform_list(list, profile)));
+        let (mut run, list) = self.started();
+        with_default_float(|| profile.run(|profile| run.perform(list, profile)));
     }
 
-    fn perform_list(&self, actions: &[(usize, Action)], observe: &mut impl Observe) {
+    fn started(&mut self) -> (Run<'_>, &[(usize, Action)]) {
+        let run = Run {
+            exe: &self.executable,
+            scratch: &self.scratch,
+            table: &mut self.table,
+            launches: &mut self.launches,
+        };
+        (run, &self.executable.actions.list)
+    }
+}
+
+/// Where a view is in turn `t`.
+fn place(exe: &Executable, table: &[MemRef], v: Buf, view: View, t: usize) -> MemRef {
+    let ty = &exe.program.buffer(v).ty;
+    let (of, first) = view.at(t).expect("a view starts within its source");
+    table[of.0 as usize].part(first * ty.dtype.size(), ty.bytes())
+}
+
+/// A run that is under way.
+struct Run<'a> {
+    exe: &'a Executable,
+    scratch: &'a [AlignedBuf],
+    table: &'a mut [MemRef],
+    launches: &'a mut [Bound],
+}
+
+impl Run<'_> {
+    fn perform(&mut self, actions: &[(usize, Action)], observe: &mut impl Observe) {
         for (number, action) in actions {
             let started = observe.start();
             match action {
                 Action::Launch(at) => {
-                    let (bound, launch) =
-                        (&self.launches[*at], &self.executable.actions.launches[*at]);
+                    let (bound, launch) = (&self.launches[*at], &self.exe.actions.launches[*at]);
+                    let scratch = self.scratch;
                     parallel_for(launch.budget, launch.grid, &|start, end, slot| {
-                        let scratch = &self.scratch[slot];
+                        let scratch = &scratch[slot];
                         bound.call(scratch.mem(0, scratch.len()), start, end)
                     });
                 }
@@ -283,19 +330,38 @@ impl Workspace {
                     }
                 }
                 Action::While { cond, pred, body } => loop {
-                    self.perform_list(cond, observe);
+                    self.perform(cond, observe);
                     if self.read(*pred).get(0).bits == 0 {
                         break;
                     }
-                    self.perform_list(body, observe);
+                    self.perform(body, observe);
                 },
+                Action::Repeat { count, views, body } => {
+                    for t in 0..*count {
+                        self.turn(views, t);
+                        self.perform(body, observe);
+                    }
+                }
                 Action::Case { index, branches } => {
                     let chosen =
                         usize::try_from(self.read(*index).get(0).to_i64()).unwrap_or(usize::MAX);
-                    self.perform_list(&branches[chosen.min(branches.len() - 1)], observe);
+                    self.perform(&branches[chosen.min(branches.len() - 1)], observe);
                 }
             }
             observe.end(*number, started);
+        }
+    }
+
+    /// Moves views to where they are in turn `t`.
+    fn turn(&mut self, views: &[(Buf, View)], t: usize) {
+        for &(v, view) in views {
+            let to = place(self.exe, self.table, v, view, t);
+            self.table[v.0 as usize] = to;
+            for &(launch, param) in &self.exe.actions.sites[v.0 as usize] {
+                let launch = &mut self.launches[launch as usize];
+                let bound = launch.rebind(param as usize, to);
+                bound.expect("a view has the size of its type");
+            }
         }
     }
 
@@ -305,7 +371,7 @@ impl Workspace {
 
     /// A copy of a buffer for the reference interpreter.
     fn read(&self, b: Buf) -> Array {
-        let ty = self.executable.program.buffer(b).ty.clone();
+        let ty = self.exe.program.buffer(b).ty.clone();
         let bytes = crate::arena::read(self.mem(b));
         Array::from_bytes(ty, bytes).expect("a buffer has the bytes of its type")
     }

@@ -1,5 +1,9 @@
 //! The reference interpreter of the loop IR: checks every access, and that nothing undefined is read.
 
+mod host;
+
+pub use host::eval_program;
+
 use super::*;
 use crate::native::Scalar;
 use thiserror::Error;
@@ -273,118 +277,5 @@ impl<'a> Machine<'a> {
             bytes[i * size..(i + 1) * size].copy_from_slice(&bits.to_le_bytes()[..size]);
         }
         Ok(())
-    }
-}
-
-/// Runs a verified program on its inputs; results in order of their positions.
-pub fn eval_program(p: &Program, inputs: &[Array]) -> Result<Vec<Array>, LoopError> {
-    let mut host = Host::new(p, inputs)?;
-    host.steps(&p.steps)?;
-    let mut outputs: Vec<(usize, Array)> = vec![];
-    for (i, b) in p.buffers.iter().enumerate() {
-        if let BufferKind::Output(position, _) = b.kind {
-            outputs.push((position, host.array(Buf(i as u32))?));
-        }
-    }
-    outputs.sort_by_key(|o| o.0);
-    Ok(outputs.into_iter().map(|o| o.1).collect())
-}
-
-struct Host<'a> {
-    p: &'a Program,
-    memory: Vec<Vec<u8>>,
-    defined: Vec<bool>,
-}
-
-impl<'a> Host<'a> {
-    fn new(p: &'a Program, inputs: &[Array]) -> Result<Host<'a>, LoopError> {
-        let is_input = |b: &&Buffer| matches!(b.kind, BufferKind::Input(_));
-        let expected = p.buffers.iter().filter(is_input).count();
-        if expected != inputs.len() {
-            let found = inputs.len();
-            return Err(LoopError::Inputs { expected, found });
-        }
-        let (mut memory, mut defined) = (vec![], vec![]);
-        for b in &p.buffers {
-            let initial = match &b.kind {
-                BufferKind::Input(position) if inputs[*position].ty != b.ty => {
-                    return Err(LoopError::InputType {
-                        position: *position,
-                        expected: b.ty.clone(),
-                        found: inputs[*position].ty.clone(),
-                    });
-                }
-                BufferKind::Input(position) => Some(&inputs[*position]),
-                BufferKind::Constant(a) => Some(a),
-                BufferKind::Output(..) | BufferKind::Temp => None,
-            };
-            memory.push(initial.map_or_else(|| vec![0; b.ty.bytes()], |a| a.bytes().to_vec()));
-            defined.push(initial.is_some());
-        }
-        Ok(Host { p, memory, defined })
-    }
-
-    fn read(&self, b: Buf) -> Result<usize, LoopError> {
-        let i = b.0 as usize;
-        if self.defined[i] || self.memory[i].is_empty() {
-            return Ok(i);
-        }
-        let name = self.p.buffer(b).name.clone();
-        Err(LoopError::Buffer { name })
-    }
-
-    fn array(&self, b: Buf) -> Result<Array, LoopError> {
-        let bytes = self.memory[self.read(b)?].clone();
-        Ok(Array::from_bytes(self.p.buffer(b).ty.clone(), bytes).expect("length of its type"))
-    }
-
-    fn scalar(&self, b: Buf) -> Result<i64, LoopError> {
-        Ok(self.array(b)?.get(0).to_i64())
-    }
-
-    fn write(&mut self, b: Buf) -> &mut Vec<u8> {
-        self.defined[b.0 as usize] = true;
-        &mut self.memory[b.0 as usize]
-    }
-
-    fn steps(&mut self, steps: &[Step]) -> Result<(), LoopError> {
-        steps.iter().try_for_each(|s| self.step(s))
-    }
-
-    fn step(&mut self, step: &Step) -> Result<(), LoopError> {
-        match step {
-            Step::Launch { kernel, args, .. } => self.launch(self.p.kernel(*kernel), args)?,
-            Step::Copy { from, to } => *self.write(*to) = self.memory[self.read(*from)?].clone(),
-            Step::Interpret { op, args, results } => {
-                let args: Result<Vec<Array>, _> = args.iter().map(|&b| self.array(b)).collect();
-                for (a, &b) in op.rules().eval(&args?).iter().zip(results) {
-                    *self.write(b) = a.bytes().to_vec();
-                }
-            }
-            Step::While { cond, pred, body } => {
-                self.steps(cond)?;
-                while self.scalar(*pred)? != 0 {
-                    self.steps(body)?;
-                    self.steps(cond)?;
-                }
-            }
-            Step::Case { index, branches } => {
-                let last = branches.len() - 1;
-                let index = usize::try_from(self.scalar(*index)?).unwrap_or(last);
-                self.steps(&branches[index.min(last)])?;
-            }
-        }
-        Ok(())
-    }
-
-    fn launch(&mut self, k: &Kernel, args: &[Buf]) -> Result<(), LoopError> {
-        for (p, &b) in k.params.iter().zip(args) {
-            match p.access {
-                Access::Read => _ = self.read(b)?,
-                Access::Write | Access::ReadWrite => _ = self.write(b),
-            }
-        }
-        let map: Vec<usize> = args.iter().map(|b| b.0 as usize).collect();
-        eval_kernel_on(k, &mut self.memory, &map, 0, k.grid())
     }
 }

@@ -257,6 +257,8 @@ pub enum BufferKind {
     Constant(Array),
     /// Lives in the arena between its first and last use.
     Temp,
+    /// Has no memory of its own: the `repeat` that names it says which part of another buffer it is.
+    View,
 }
 
 /// A buffer of a program.
@@ -268,6 +270,56 @@ pub struct Buffer {
     pub ty: Type,
     /// What it holds.
     pub kind: BufferKind,
+}
+
+/// What a view is in turn `t` of its `repeat`, counted from 0.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum View {
+    /// The elements of `of` from `first + t * step`.
+    Slice {
+        /// The whole.
+        of: Buf,
+        /// First element in turn 0.
+        first: usize,
+        /// Elements from one turn to the next.
+        step: i64,
+    },
+    /// One of two buffers in turn.
+    Turn {
+        /// In turns 0, 2, ...
+        even: Buf,
+        /// In turns 1, 3, ...
+        odd: Buf,
+    },
+}
+
+impl View {
+    /// The buffer in turn `t` and the element it starts at, if that is not negative.
+    pub fn at(&self, t: usize) -> Option<(Buf, usize)> {
+        match *self {
+            View::Slice { of, first, step } => {
+                let start = (first as i64).checked_add(step.checked_mul(t as i64)?)?;
+                Some((of, usize::try_from(start).ok()?))
+            }
+            View::Turn { even, odd } => Some((if t % 2 == 0 { even } else { odd }, 0)),
+        }
+    }
+
+    /// The buffers it is part of.
+    pub fn sources(&self) -> [Buf; 2] {
+        match *self {
+            View::Slice { of, .. } => [of, of],
+            View::Turn { even, odd } => [even, odd],
+        }
+    }
+
+    /// As `sources`, to be replaced.
+    pub fn sources_mut(&mut self) -> [Option<&mut Buf>; 2] {
+        match self {
+            View::Slice { of, .. } => [Some(of), None],
+            View::Turn { even, odd } => [Some(even), Some(odd)],
+        }
+    }
 }
 
 /// A step of a program.
@@ -306,6 +358,15 @@ pub enum Step {
         /// The predicate.
         pred: Buf,
         /// Computes new carries and copies them over the old.
+        body: Vec<Step>,
+    },
+    /// Runs `body` `count` times, at least once; before each turn, every view moves.
+    Repeat {
+        /// Number of turns.
+        count: usize,
+        /// The views that only this body uses, and what they are; sources come first.
+        views: Vec<(Buf, View)>,
+        /// Computes one turn.
         body: Vec<Step>,
     },
     /// Runs branch `index` (`i32[]`), the last when out of range.

@@ -26,6 +26,9 @@
 //! - P5 copies keep element type and number of elements (a view of a buffer may have another shape);
 //!   results of an interpreted op have the types it infers; a predicate is one `bool`, a selector one
 //!   `i32` with at least one branch.
+//! - P6 a `repeat` has at least one turn; a view belongs to one `repeat` and is used in its body only; its
+//!   sources have its element type, a slice lies within its source in every turn, and both sides of a
+//!   `turn` have its number of elements.
 
 mod program;
 

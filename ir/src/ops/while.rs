@@ -2,6 +2,10 @@
 //!
 //! - (C1) `cond` takes the carries and returns `bool[]`.
 //! - (C2) `body` takes the carries and returns values of the same types.
+//!
+//! A loop has a gradient when the number of its turns follows from constants (`crate::counted`).
+
+mod vjp;
 
 use super::prelude::*;
 use crate::eval::eval_graph;
@@ -48,11 +52,8 @@ impl Rules for While {
         carry
     }
 
-    fn vjp(&self, _b: &mut Builder, _x: &[Value], _y: &[Value], _dy: &[Option<Value>]) -> Vjp {
-        Err(GradError::NotDifferentiable {
-            op: OP,
-            reason: "how often its body runs is not known, so its values cannot be kept",
-        })
+    fn vjp(&self, b: &mut Builder, x: &[Value], _y: &[Value], dy: &[Option<Value>]) -> Vjp {
+        vjp::vjp(self, b, x, dy)
     }
 
     fn lower(&self, _x: &[Type]) -> Lowering<'_> {

@@ -83,7 +83,10 @@ impl<'a> Parser<'a> {
         if self.take_word("temp") {
             return Ok(BufferKind::Temp);
         }
-        self.expected("input, output, constant or temp")
+        if self.take_word("view") {
+            return Ok(BufferKind::View);
+        }
+        self.expected("input, output, constant, temp or view")
     }
 
     fn buffer(&mut self, names: &Names<'a>) -> Parsed<Buf> {
@@ -124,6 +127,19 @@ impl<'a> Parser<'a> {
                 let body = self.block_of_steps(names)?;
                 Ok(Step::While { cond, pred, body })
             }
+            Kind::Word("repeat") => {
+                self.next();
+                let count = self.usize()?;
+                let mut views = vec![];
+                if self.take_word("with") {
+                    views.push(self.view_def(names)?);
+                    while self.take(',') {
+                        views.push(self.view_def(names)?);
+                    }
+                }
+                let body = self.block_of_steps(names)?;
+                Ok(Step::Repeat { count, views, body })
+            }
             Kind::Word("case") => {
                 self.next();
                 let index = self.buffer(names)?;
@@ -133,8 +149,26 @@ impl<'a> Parser<'a> {
                 }
                 Ok(Step::Case { index, branches })
             }
-            _ => self.expected("launch, copy, interpret, while, case or '}'"),
+            _ => self.expected("launch, copy, interpret, while, repeat, case or '}'"),
         }
+    }
+
+    /// `%v = slice %x from 0 by 4`, `%v = turn %a %b`
+    fn view_def(&mut self, names: &Names<'a>) -> Parsed<(Buf, View)> {
+        let view = self.buffer(names)?;
+        self.sign('=')?;
+        if self.take_word("slice") {
+            let of = self.buffer(names)?;
+            self.keyword("from")?;
+            let first = self.usize()?;
+            self.keyword("by")?;
+            let step = self.i64()?;
+            return Ok((view, View::Slice { of, first, step }));
+        }
+        self.keyword("turn")?;
+        let even = self.buffer(names)?;
+        let odd = self.buffer(names)?;
+        Ok((view, View::Turn { even, odd }))
     }
 
     /// `launch @k(%x, %y) from "layer"`

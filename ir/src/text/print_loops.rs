@@ -58,6 +58,7 @@ impl Display for Program {
                 BufferKind::Output(i, Some(x)) => writeln!(f, "output {i} replaces {x}")?,
                 BufferKind::Constant(a) => writeln!(f, "constant {}", array_text(a))?,
                 BufferKind::Temp => writeln!(f, "temp")?,
+                BufferKind::View => writeln!(f, "view")?,
             }
         }
         for (k, name) in self.kernels.iter().zip(&names.kernels) {
@@ -96,6 +97,17 @@ impl Names {
     fn list(&self, buffers: &[Buf]) -> String {
         let names: Vec<String> = buffers.iter().map(|&b| self.buffer(b)).collect();
         names.join(", ")
+    }
+
+    fn view(&self, view: &View) -> String {
+        match *view {
+            View::Slice { of, first, step } => {
+                format!("slice {} from {first} by {step}", self.buffer(of))
+            }
+            View::Turn { even, odd } => {
+                format!("turn {} {}", self.buffer(even), self.buffer(odd))
+            }
+        }
     }
 
     fn kernel(&self, k: KernelId) -> String {
@@ -148,6 +160,17 @@ fn steps(f: &mut impl Write, names: &Names, list: &[Step], depth: usize) -> fmt:
                 steps(f, names, cond, depth + 1)?;
                 indent(f, depth)?;
                 writeln!(f, "}} {} {{", names.buffer(*pred))?;
+                steps(f, names, body, depth + 1)?;
+                indent(f, depth)?;
+                f.write_char('}')?;
+            }
+            Step::Repeat { count, views, body } => {
+                write!(f, "repeat {count}")?;
+                for (i, (view, what)) in views.iter().enumerate() {
+                    let sign = if i == 0 { " with" } else { "," };
+                    write!(f, "{sign} {} = {}", names.buffer(*view), names.view(what))?;
+                }
+                f.write_str(" {\n")?;
                 steps(f, names, body, depth + 1)?;
                 indent(f, depth)?;
                 f.write_char('}')?;

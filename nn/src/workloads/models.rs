@@ -3,8 +3,8 @@
 use super::{Declared, Training, Weights, Workload};
 use crate::error::NnError;
 use crate::functional::{
-    Conv, Padding, Pool, attention, conv2d, gelu_tanh, global_avg_pool2d, layer_norm, lstm_cell,
-    max_pool2d,
+    Conv, Direction, Padding, Pool, attention, conv2d, gelu_tanh, global_avg_pool2d, layer_norm,
+    lstm_cell, max_pool2d, scan,
 };
 use crate::init::Init;
 use crate::loss::Loss;
@@ -253,12 +253,14 @@ fn lstm(p: &Weights, _: &mut Weights, x: &Tensor) -> Tensor {
         vectors.matmul(&p["wx"]) + &p["lb"]
     });
     let zeros = x.tracer().full(&f32s([x.dim(0), units]), 0.0);
-    let (mut h, mut c) = (zeros.clone(), zeros);
-    for t in 0..time {
-        let step = || lstm_cell(&projected.index(0, t), &h, &c, &p["wh"]);
-        (h, c) = x.tracer().layer("lstm", step);
-    }
-    dense(p, "d1", &h)
+    let initial = [zeros.clone(), zeros];
+    let turn = |hc: &[Tensor], x: &[Tensor]| {
+        let (h, c) = lstm_cell(&x[0], &hc[0], &hc[1], &p["wh"]);
+        (vec![h, c], vec![])
+    };
+    let lstm = || scan(&initial, &[projected], time, Direction::Forward, turn);
+    let (last, _) = x.tracer().layer("lstm", lstm);
+    dense(p, "d1", &last[0])
 }
 
 fn gpt(p: &Weights, _: &mut Weights, x: &Tensor) -> Tensor {

@@ -1,18 +1,21 @@
-//! The rules P1 to P5.
+//! The rules P1 to P6.
 
 use super::{Check, VerifyError, verify_kernel};
 use crate::error::TypeError;
 use crate::loops::*;
 
-/// Checks the rules P1 to P5, and K1 to K10 of every kernel.
+/// Checks the rules P1 to P6, and K1 to K10 of every kernel.
 pub fn verify_program(p: &Program) -> Result<(), VerifyError> {
     p.kernels.iter().try_for_each(verify_kernel)?;
     let mut c = Checker {
         p,
         writable: vec![false; p.buffers.len()],
         defined: vec![false; p.buffers.len()],
+        open: vec![false; p.buffers.len()],
+        named: vec![false; p.buffers.len()],
     };
     c.buffers()?;
+    c.names(&p.steps)?;
     c.steps(&p.steps)?;
     for (i, b) in p.buffers.iter().enumerate() {
         if let BufferKind::Output(..) = b.kind {
@@ -26,6 +29,9 @@ struct Checker<'a> {
     p: &'a Program,
     writable: Vec<bool>,
     defined: Vec<bool>,
+    /// Views of the repeats that are being checked, and all that belong to one.
+    open: Vec<bool>,
+    named: Vec<bool>,
 }
 
 impl Checker<'_> {
@@ -56,7 +62,7 @@ impl Checker<'_> {
                 BufferKind::Constant(ref a) => {
                     self.ensure(a.ty == b.ty, "P1", || format!("constant {}", b.name))?
                 }
-                BufferKind::Temp => {}
+                BufferKind::Temp | BufferKind::View => {}
             }
         }
         for (what, list) in [("inputs", &mut inputs), ("outputs", &mut outputs)] {
@@ -75,7 +81,12 @@ impl Checker<'_> {
     fn buffer(&self, b: Buf) -> Result<&Buffer, VerifyError> {
         let exists = (b.0 as usize) < self.p.buffers.len();
         self.ensure(exists, "P1", || format!("no buffer {b:?}"))?;
-        Ok(self.p.buffer(b))
+        let buffer = self.p.buffer(b);
+        let usable = buffer.kind != BufferKind::View || self.open[b.0 as usize];
+        self.ensure(usable, "P6", || {
+            format!("view {} is used outside of its repeat", buffer.name)
+        })?;
+        Ok(buffer)
     }
 
     fn read(&self, b: Buf) -> Result<&Type, VerifyError> {
@@ -94,6 +105,34 @@ impl Checker<'_> {
         let ty = buffer.ty.clone();
         self.defined[b.0 as usize] = true;
         Ok(ty)
+    }
+
+    /// Each view belongs to one repeat.
+    fn names(&mut self, steps: &[Step]) -> Check {
+        for step in steps {
+            match step {
+                Step::Repeat { views, body, .. } => {
+                    for (v, _) in views {
+                        let exists = (v.0 as usize) < self.p.buffers.len();
+                        self.ensure(exists, "P1", || format!("no buffer {v:?}"))?;
+                        let buffer = self.p.buffer(*v);
+                        let named = std::mem::replace(&mut self.named[v.0 as usize], true);
+                        let fresh = buffer.kind == BufferKind::View && !named;
+                        self.ensure(fresh, "P6", || {
+                            format!("{} is no view of its own", buffer.name)
+                        })?;
+                    }
+                    self.names(body)?;
+                }
+                Step::While { cond, body, .. } => {
+                    self.names(cond)?;
+                    self.names(body)?;
+                }
+                Step::Case { branches, .. } => branches.iter().try_for_each(|b| self.names(b))?,
+                Step::Launch { .. } | Step::Copy { .. } | Step::Interpret { .. } => {}
+            }
+        }
+        Ok(())
     }
 
     fn steps(&mut self, steps: &[Step]) -> Check {
@@ -136,6 +175,7 @@ impl Checker<'_> {
                 self.defined = before;
                 Ok(())
             }
+            Step::Repeat { count, views, body } => self.repeat(*count, views, body),
             Step::Case { index, branches } => {
                 self.scalar(*index, DType::I32)?;
                 self.ensure(!branches.is_empty(), "P5", || "case has no branch".into())?;
@@ -150,6 +190,59 @@ impl Checker<'_> {
                 Ok(())
             }
         }
+    }
+
+    /// Follows the first two turns: what later ones find defined, these do.
+    fn repeat(&mut self, count: usize, views: &[(Buf, View)], body: &[Step]) -> Check {
+        self.ensure(count > 0, "P6", || "a repeat without turns".into())?;
+        for (v, view) in views {
+            self.view(*v, view, count)?;
+        }
+        for t in 0..count.min(2) {
+            for &(v, view) in views {
+                let of = view.at(t).map_or(v, |at| at.0);
+                self.defined[v.0 as usize] = self.defined[of.0 as usize];
+            }
+            self.steps(body)?;
+            for &(v, view) in views {
+                if let (View::Turn { .. }, Some((of, _))) = (view, view.at(t)) {
+                    self.defined[of.0 as usize] |= self.defined[v.0 as usize];
+                }
+            }
+        }
+        for &(v, view) in views {
+            if let View::Slice { of, step, .. } = view {
+                let part = self.p.buffer(v).ty.count();
+                let all = step.unsigned_abs() as usize == part
+                    && part.checked_mul(count) == Some(self.p.buffer(of).ty.count());
+                self.defined[of.0 as usize] |= all && self.defined[v.0 as usize];
+            }
+            self.open[v.0 as usize] = false;
+        }
+        Ok(())
+    }
+
+    fn view(&mut self, v: Buf, view: &View, count: usize) -> Check {
+        for of in view.sources() {
+            self.buffer(of)?;
+        }
+        let buffer = self.p.buffer(v);
+        let fits = |t: usize| {
+            let (of, start) = view.at(t)?;
+            let whole = &self.p.buffer(of).ty;
+            let end = start.checked_add(buffer.ty.count())?;
+            let exact = matches!(view, View::Slice { .. }) || end == whole.count();
+            (whole.dtype == buffer.ty.dtype && end <= whole.count() && exact).then_some(())
+        };
+        let ends = [0, 1.min(count - 1), count - 1];
+        let inside = ends.into_iter().all(|t| fits(t).is_some());
+        self.ensure(inside, "P6", || {
+            format!("view {} does not fit its source", buffer.name)
+        })?;
+        let writable = view.sources().iter().all(|b| self.writable[b.0 as usize]);
+        self.writable[v.0 as usize] = writable;
+        self.open[v.0 as usize] = true;
+        Ok(())
     }
 
     fn scalar(&self, b: Buf, dtype: DType) -> Check {
