@@ -2,7 +2,7 @@
 
 mod engines;
 
-use craneflow::ir::{Array, DType, Graph, Scalar, Type, eval_graph};
+use craneflow::ir::{Array, DType, Graph, Scalar, Type, Verified, eval_graph};
 use craneflow::nn::Tensor;
 use craneflow::nn::functional::{Direction, lstm_cell, scan};
 use craneflow::nn::trace::trace;
@@ -20,7 +20,7 @@ fn numbers(ty: &Type, seed: usize) -> Array {
 }
 
 /// The outputs of `f`, and the gradients of the sum of their squares with respect to all inputs.
-fn with_gradients(types: &[Type], f: impl Fn(&[Tensor]) -> Vec<Tensor>) -> Graph {
+fn with_gradients(types: &[Type], f: impl Fn(&[Tensor]) -> Vec<Tensor>) -> Verified<Graph> {
     let names: Vec<String> = (0..types.len()).map(|i| format!("x{i}")).collect();
     let inputs: Vec<(&str, Type)> = (names.iter().map(String::as_str))
         .zip(types.iter().cloned())
@@ -61,7 +61,7 @@ fn same(
 }
 
 /// Whether the program repeats, rather than asks in every turn.
-fn repeats(graph: &Graph) -> usize {
+fn repeats(graph: &Verified<Graph>) -> usize {
     let options = craneflow_passes::Options::default();
     let (program, _) = craneflow_passes::compile(graph.clone(), &options, &mut |_, _, _| {});
     let text = program.to_string();

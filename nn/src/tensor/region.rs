@@ -60,10 +60,13 @@ impl Region {
         let outer = self.0.0.borrow_mut().outer.take();
         let outer = outer.expect("a region has a trace around it");
         let operands = outer.inputs.into_iter().map(|i| i.outer).collect();
-        let graph = self.0.finish().unwrap_or_else(|error| {
-            outer.tracer.0.borrow_mut().error.get_or_insert(error);
-            Graph::new("region")
-        });
+        let graph = match self.0.finish() {
+            Ok(graph) => graph.into_inner(),
+            Err(error) => {
+                outer.tracer.0.borrow_mut().error.get_or_insert(error);
+                Graph::new("region")
+            }
+        };
         (graph, operands)
     }
 }

@@ -9,7 +9,7 @@ use super::{GraphLowering, Output};
 use crate::fuse::fuse;
 use craneflow_ir::counted::Counted;
 use craneflow_ir::graph::{Graph, Node, Value};
-use craneflow_ir::loops::{Buf, BufferKind, Step, View};
+use craneflow_ir::loops::{Access, Buf, BufferKind, Step, View};
 use craneflow_ir::ops::{Op, While};
 use craneflow_ir::{Array, Builder, DType, Scalar, Type};
 use std::collections::HashMap;
@@ -135,7 +135,9 @@ impl GraphLowering<'_> {
         let outputs = turn.graph.outputs.iter();
         lowering.wanted = outputs.map(|o| o.value).zip(targets).collect();
         lowering.run(&fuse(&turn.graph), out);
-        let body = lowering.finish(out);
+        let mut body = lowering.finish(out);
+        let fixed = hoist(&mut body, out);
+        self.steps.extend(fixed);
         let count = counted.turns;
         self.steps.push(Step::Repeat { count, views, body });
         true
@@ -159,9 +161,10 @@ fn carries(body: &Graph, counted: &Counted) -> Vec<Carry> {
             && once(from)
             && once(to)
         {
-            let update = node.operands[1];
+            let update = unreshaped(body, node.operands[1]);
             let (whole, part) = (body.ty(from), body.ty(update));
-            if let Some((first, step)) = counted.run(&whole.shape, &part.shape, &node.operands[2..])
+            let window = &body.ty(node.operands[1]).shape;
+            if let Some((first, step)) = counted.run(&whole.shape, window, &node.operands[2..])
                 && part.count() > 0
             {
                 return Carry::Written {
@@ -174,6 +177,64 @@ fn carries(body: &Graph, counted: &Counted) -> Vec<Carry> {
         Carry::New
     };
     (0..body.inputs.len()).map(one).collect()
+}
+
+/// The value whose elements a reshaped one has.
+fn unreshaped(body: &Graph, v: Value) -> Value {
+    let node = body.def(v);
+    match &node.op {
+        Op::Reshape(_) => unreshaped(body, node.operands[0]),
+        _ => v,
+    }
+}
+
+/// What computes the same in every turn, out of the body: launches that read nothing that moves or that the
+/// body writes.
+fn hoist(body: &mut Vec<Step>, out: &Output) -> Vec<Step> {
+    let p = &out.program;
+    let writes = |step: &Step| -> Vec<Buf> {
+        match step {
+            Step::Launch { kernel, args, .. } => {
+                let params = p.kernel(*kernel).params.iter();
+                let written = params.zip(args).filter(|(p, _)| p.access != Access::Read);
+                written.map(|(_, &b)| b).collect()
+            }
+            Step::Copy { to, .. } => vec![*to],
+            Step::Interpret { results, .. } => results.clone(),
+            Step::While { .. } | Step::Repeat { .. } | Step::Case { .. } => vec![],
+        }
+    };
+    if body.iter().any(|s| {
+        matches!(
+            s,
+            Step::While { .. } | Step::Repeat { .. } | Step::Case { .. }
+        )
+    }) {
+        return vec![];
+    }
+    let mut hoisted = vec![];
+    loop {
+        let mut written: HashMap<Buf, usize> = HashMap::new();
+        for b in body.iter().flat_map(writes) {
+            *written.entry(b).or_default() += 1;
+        }
+        let stays = |step: &Step| {
+            let Step::Launch { args, .. } = step else {
+                return true;
+            };
+            let own = writes(step);
+            let only = |b: &Buf| written[b] == 1 && p.buffer(*b).kind == BufferKind::Temp;
+            let reads = args.iter().filter(|b| !own.contains(b));
+            let moves = |b: &Buf| p.buffer(*b).kind == BufferKind::View || written.contains_key(b);
+            !own.iter().all(only) || reads.into_iter().any(moves)
+        };
+        let (rest, out): (Vec<Step>, Vec<Step>) = std::mem::take(body).into_iter().partition(stays);
+        *body = rest;
+        if out.is_empty() {
+            return hoisted;
+        }
+        hoisted.extend(out);
+    }
 }
 
 /// One turn: the body without what follows from the turn number.
