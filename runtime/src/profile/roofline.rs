@@ -5,6 +5,7 @@ use crate::executable::CompileError;
 use crate::threads::parallel_for;
 use craneflow_codegen::MemRef;
 use craneflow_ir::loops::build::KernelBuilder;
+use craneflow_ir::loops::index::Index;
 use craneflow_ir::loops::{Access, Kernel, LoopKind, Mem};
 use craneflow_ir::{DType, Emit, Native, Scalar};
 use std::time::{Duration, Instant};
@@ -37,14 +38,16 @@ impl Roofline {
             craneflow_passes::schedule::schedule(k, &target)
         });
         let code = craneflow_codegen::compile(&[&kernels[0], &kernels[1]], &Default::default())?;
-        let small = AlignedBuf::zeroed(kernels[0].params[0].len * 4)?;
+        let factor = AlignedBuf::zeroed(lanes * 4)?;
+        let small = AlignedBuf::zeroed(kernels[0].params[1].len * 4)?;
         let (mut from, to) = (
             AlignedBuf::zeroed(COPIED * 4)?,
             AlignedBuf::zeroed(COPIED * 4)?,
         );
         // Memory that was never written may be one page of zeros.
         from.bytes_mut().fill(1);
-        let (small, from, to) = (
+        let (factor, small, from, to) = (
+            factor.mem(0, factor.len()),
             small.mem(0, small.len()),
             from.mem(0, COPIED * 4),
             to.mem(0, COPIED * 4),
@@ -63,7 +66,7 @@ impl Roofline {
         };
         let operations = 2 * ITEMS * ROUNDS * ACCUMULATORS * lanes;
         Ok(Roofline {
-            flops: operations as f64 / run(0, &[small])?,
+            flops: operations as f64 / run(0, &[factor, small])?,
             bytes: (2 * 4 * COPIED) as f64 / run(1, &[from, to])?,
         })
     }
@@ -73,12 +76,12 @@ impl Roofline {
 fn multiply(lanes: usize) -> Kernel {
     let mut k = KernelBuilder::new("multiply", ITEMS);
     k.set_lanes(lanes, 32);
+    let factor = k.param(DType::F32, lanes, Access::Read);
     let out = k.param(DType::F32, ITEMS * ACCUMULATORS * lanes, Access::Write);
-    let number = |k: &mut KernelBuilder, x: f32| {
-        let x = k.constant(Scalar::f32(x));
-        k.splat(x)
-    };
-    let (zero, factor) = (number(&mut k, 0.0), number(&mut k, 0.5));
+    let zero = k.constant(Scalar::f32(0.0));
+    let zero = k.splat(zero);
+    // From memory, so that it is in a register: a constant may be a memory operand each time.
+    let factor = k.load_vector(factor, &Index::default());
     let sums: Vec<_> = (0..ACCUMULATORS).map(|_| k.var(zero)).collect();
     k.each(ROUNDS, LoopKind::Serial, |k, _| {
         for &sum in &sums {

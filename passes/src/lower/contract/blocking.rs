@@ -3,8 +3,11 @@
 use super::view::View;
 use craneflow_ir::loops::index::Index;
 
-/// Multiply-adds of one grid item: enough to be worth a hand-over, small enough to share.
-const ITEM_WORK: (usize, usize) = (1 << 17, 1 << 20);
+/// Least multiply-adds of one grid item, to be worth a hand-over.
+const LEAST_WORK: usize = 1 << 17;
+/// Most multiply-adds of one grid item: with short k enough to use a panel of B well; with long k, where a
+/// tile alone is much, many tiles share a block of the panel.
+const MOST_WORK: (usize, usize) = (1 << 20, 1 << 24);
 /// Items that a contraction is cut into where its work allows.
 const ITEMS: usize = 16;
 /// Bytes of a panel of B as deep as a block of k: half of L1.
@@ -67,7 +70,8 @@ impl Blocking {
     fn cut(&mut self, view: &View, size: usize) {
         let (m, n, k) = (view.m.count(), view.n.count(), view.k.count());
         let tile = (self.rows * self.width * k).max(1);
-        let work = (view.work() / ITEMS).clamp(ITEM_WORK.0, ITEM_WORK.1);
+        let most = if self.whole { MOST_WORK.0 } else { MOST_WORK.1 };
+        let work = (view.work() / ITEMS).clamp(LEAST_WORK, most);
         let space = match self.whole {
             true => usize::MAX,
             false => BLOCK / (self.rows * self.width * size),
@@ -128,29 +132,58 @@ impl Blocking {
         }
     }
 
-    /// The extents of k around a block and those inside; long innermost axes are cut in two.
+    /// The extents of k around a block and those inside. A block is as deep as a panel of B may be, or up to
+    /// twice as deep where the axes leave no other choice.
     pub fn depth(&self, view: &View) -> (Vec<usize>, Vec<usize>) {
-        let mut extents = view.k.extents.clone();
+        let extents = view.k.extents.clone();
         if self.whole {
             return (vec![], extents);
         }
-        let deepest = (2 * PANEL / (self.width * view.dtype.size())).max(32);
-        if let Some(&last) = extents.last()
-            && last > deepest
-            && let Some(inner) = (deepest / 8..=deepest).rev().find(|d| last % d == 0)
-        {
-            extents.pop();
-            extents.extend([last / inner, inner]);
+        let panel = (PANEL / (self.width * view.dtype.size())).max(16);
+        let good = |parts: &(Vec<usize>, Vec<usize>)| 2 * count(&parts.1) >= panel;
+        let tight = part(&extents, panel + panel / 4);
+        match good(&tight) {
+            true => tight,
+            false => part(&extents, 2 * panel),
         }
-        let mut split = extents.len();
-        let mut depth = 1;
-        while split > 0 && depth * extents[split - 1] <= deepest {
-            split -= 1;
-            depth *= extents[split];
-        }
-        let inner = extents.split_off(split);
-        (extents, inner)
     }
+
+    /// Whether each block of k of a panel of B is copied before it is used: its lines are spread over the
+    /// cache so that they would displace each other, and enough rows use it.
+    pub fn copies_panel(&self, view: &View) -> bool {
+        let stride = view
+            .k
+            .extents
+            .len()
+            .checked_sub(1)
+            .and_then(|last| view.b_step(last));
+        let spread = stride.is_some_and(|s| s.unsigned_abs() as usize > self.width);
+        !self.whole && self.lanes > 1 && spread && self.row_tiles >= 8
+    }
+}
+
+fn count(extents: &[usize]) -> usize {
+    extents.iter().product()
+}
+
+/// Cuts axes into outer ones and inner ones of at most `most` together, of which there are as many as can be.
+fn part(extents: &[usize], most: usize) -> (Vec<usize>, Vec<usize>) {
+    let mut outer = extents.to_vec();
+    let mut inner = vec![];
+    while let Some(&last) = outer.last() {
+        let room = most / count(&inner).max(1);
+        if last <= room {
+            inner.insert(0, last);
+            outer.pop();
+            continue;
+        }
+        if let Some(cut) = (2..=room).rev().find(|d| last.is_multiple_of(*d)) {
+            inner.insert(0, cut);
+            *outer.last_mut().expect("there is one") /= cut;
+        }
+        break;
+    }
+    (outer, inner)
 }
 
 /// Rows and vectors of the register tile, and lanes of a vector: eight accumulators, which hide the latency
@@ -198,7 +231,23 @@ pub fn rounds(inner: &[usize]) -> (Vec<usize>, usize) {
 
 #[cfg(test)]
 mod tests {
-    use super::rounds;
+    use super::{count, part, rounds};
+
+    #[test]
+    fn parts_cover_k_once() {
+        for (extents, most) in [
+            (&[64, 11, 11][..], 160),
+            (&[32, 16, 16], 160),
+            (&[7919], 160),
+            (&[], 8),
+            (&[2048], 160),
+        ] {
+            let (outer, inner) = part(extents, most);
+            assert_eq!(count(&outer) * count(&inner), count(extents), "{extents:?}");
+            assert!(count(&inner) <= most);
+        }
+        assert_eq!(part(&[32, 16, 16], 160), (vec![32, 2], vec![8, 16]));
+    }
 
     #[test]
     fn rounds_cover_k_once() {

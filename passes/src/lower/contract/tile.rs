@@ -77,6 +77,7 @@ impl Product<'_> {
                     column: item.column.add(&ct.mul(b.width as i64)),
                     place: Index::default(),
                     stride: b.width,
+                    panel: None,
                 };
                 tile.run(k, true, &Index::default(), &self.view.k.extents);
                 let sums = Sums {
@@ -108,9 +109,16 @@ impl Product<'_> {
         });
         let (outer, inner) = b.depth(view);
         let count: usize = inner.iter().product();
+        let copied = b
+            .copies_panel(view)
+            .then(|| k.scratch(view.dtype, count * b.width));
         k.nest(&outer.clone(), LoopKind::Serial, &mut |k, o| {
             let start = Index::linear(o, &outer).mul(count as i64);
             k.each(b.column_tiles, LoopKind::Serial, |k, ct| {
+                if let Some(panel) = copied {
+                    let column = item.column.add(&ct.mul(b.width as i64));
+                    self.copy(k, item, panel, &column, &start, &inner);
+                }
                 k.each(b.row_tiles, LoopKind::Serial, |k, rt| {
                     let (row, column) = (rt.mul(b.rows as i64), ct.mul(b.width as i64));
                     let tile = Tile {
@@ -121,12 +129,36 @@ impl Product<'_> {
                         row: item.row.add(&row),
                         column: item.column.add(&column),
                         stride,
+                        panel: copied,
                     };
                     tile.run(k, false, &start, &inner);
                 });
             });
         });
         acc
+    }
+
+    /// Copies a block of k of the panel at `column` so that it lies densely.
+    fn copy(
+        &self,
+        k: &mut KernelBuilder,
+        item: &Item,
+        panel: Mem,
+        column: &Index,
+        start: &Index,
+        inner: &[usize],
+    ) {
+        let b = self.blocking;
+        k.nest(inner, LoopKind::Serial, &mut |k, at| {
+            let depth = Index::linear(at, inner);
+            for v in 0..(b.width / b.lanes) as i64 {
+                let column = column.plus(v * b.lanes as i64);
+                let from = self.view.b_at(&item.batch, &column, &start.add(&depth));
+                let value = k.load_vector(self.operands[1], &from);
+                let to = depth.mul(b.width as i64).plus(v * b.lanes as i64);
+                k.store(panel, &to, value);
+            }
+        });
     }
 }
 
@@ -147,6 +179,8 @@ struct Tile<'a> {
     /// First element and columns in the scratch tile.
     place: Index,
     stride: usize,
+    /// The block of k of B's panel, where it was copied.
+    panel: Option<Mem>,
 }
 
 impl Tile<'_> {
@@ -170,9 +204,9 @@ impl Tile<'_> {
             .collect();
         let (loops, steps) = rounds(inner);
         k.nest(&loops.clone(), LoopKind::Serial, &mut |k, at| {
-            let base = start.add(&Index::linear(at, &loops).mul(steps as i64));
+            let base = Index::linear(at, &loops).mul(steps as i64);
             for step in 0..steps {
-                self.step(k, &rows, &registers, &base.plus(step as i64));
+                self.step(k, &rows, &registers, start, &base.plus(step as i64));
             }
         });
         for (i, row) in registers.iter().enumerate() {
@@ -183,8 +217,15 @@ impl Tile<'_> {
         }
     }
 
-    /// One multiply-add of every accumulator.
-    fn step(&self, k: &mut KernelBuilder, rows: &[Index], registers: &[Vec<Var>], depth: &Index) {
+    /// One multiply-add of every accumulator, at `depth` in the block of k that begins at `start`.
+    fn step(
+        &self,
+        k: &mut KernelBuilder,
+        rows: &[Index],
+        registers: &[Vec<Var>],
+        start: &Index,
+        depth: &Index,
+    ) {
         let Product {
             view,
             blocking,
@@ -193,12 +234,19 @@ impl Tile<'_> {
         let lanes = blocking.lanes as i64;
         let bs: Vec<Val> = (0..registers[0].len())
             .map(|v| {
-                let column = self.column.plus(v as i64 * lanes);
-                k.load_vector(operands[1], &view.b_at(&self.item.batch, &column, depth))
+                let lane = v as i64 * lanes;
+                if let Some(panel) = self.panel {
+                    let at = depth.mul(blocking.width as i64).plus(lane);
+                    return k.load_vector(panel, &at);
+                }
+                let column = self.column.plus(lane);
+                let at = view.b_at(&self.item.batch, &column, &start.add(depth));
+                k.load_vector(operands[1], &at)
             })
             .collect();
         for (row, registers) in rows.iter().zip(registers) {
-            let a = k.load(operands[0], &view.a_at(&self.item.batch, row, depth));
+            let at = view.a_at(&self.item.batch, row, &start.add(depth));
+            let a = k.load(operands[0], &at);
             let a = k.splat(a);
             for (&b, &register) in bs.iter().zip(registers) {
                 let sum = k.get(register);

@@ -248,7 +248,8 @@ impl View {
             return false;
         }
         let consecutive = self.n.stride(&self.n.b) == Some(1);
-        let scattered = n * self.dtype.size() >= 2048 && self.k.count() >= 64 && m >= 512;
+        let scattered =
+            blocking.whole && n * self.dtype.size() >= 2048 && self.k.count() >= 64 && m >= 512;
         !consecutive || !n.is_multiple_of(blocking.width) || scattered
     }
 
@@ -264,6 +265,11 @@ impl View {
             step *= *extent as i64;
         }
         self.k.merge();
+    }
+
+    /// The step in B of an axis of k.
+    pub fn b_step(&self, axis: usize) -> Option<i64> {
+        self.k.b.get(axis).copied()
     }
 
     /// Address of an element of A.
