@@ -159,8 +159,8 @@ impl View {
     /// A `convolution` whose windows stay inside the input and that has no batch groups.
     pub fn of_convolution(c: &Convolution, types: &[Type], result: &Type) -> Option<View> {
         let w = c.window_of(&types[1]);
-        let plain =
-            w.padding.iter().all(|&p| p == (0, 0)) && w.base_dilation.iter().all(|&d| d == 1);
+        let plain = w.padding.iter().all(|&(l, h)| l <= 0 && h <= 0)
+            && w.base_dilation.iter().all(|&d| d == 1);
         if !plain || c.batch_groups != 1 {
             return None;
         }
@@ -188,6 +188,7 @@ impl View {
         let mut contracted = vec![];
         for (i, &axis) in d.input_spatial.iter().enumerate() {
             let out = d.output_spatial[i];
+            v.base[0] -= l(axis) * w.padding[i].0;
             v.m.push(result.shape[out], l(axis) * w.stride[i] as i64, 0, (out, 1));
             let kernel_axis = d.kernel_spatial[i];
             let step = r(kernel_axis) * if c.reversal[i] { -1 } else { 1 };
