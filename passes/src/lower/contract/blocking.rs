@@ -202,7 +202,14 @@ fn register_tile(m: usize, n: usize, lanes: usize) -> (usize, usize, usize) {
         _ if n <= lanes => 1,
         _ => 2,
     };
-    ((8 / vectors).min(m), vectors, lanes)
+    // Rows that divide m, so that no row is tested or computed twice.
+    let heights: &[usize] = match vectors {
+        1 => &[8, 9, 10, 7, 6, 5, 4],
+        2 => &[4, 5, 3],
+        _ => &[],
+    };
+    let even = heights.iter().find(|&&rows| m.is_multiple_of(rows));
+    (even.copied().unwrap_or(8 / vectors).min(m), vectors, lanes)
 }
 
 /// The loops around a round of the innermost loop, and the steps of that round: short axes are whole in
