@@ -165,7 +165,7 @@ impl Compiled {
 
     /// Whether a run takes less time than handing it to another thread.
     pub fn is_quick(&self) -> bool {
-        !self.cost.open && self.cost.operations < QUICK
+        !self.cost.open && self.cost.operations + self.cost.elements < QUICK
     }
 
     /// The machine code, made when it is asked for first.
@@ -311,7 +311,6 @@ fn same_bytes(ty: &ArrayType, found: &Type) -> Result<(), Failure> {
 
 /// Whether the interpreter runs a graph in less time than compiling it takes.
 fn is_tiny(graph: &Graph, cost: &Cost) -> bool {
-    let elements = graph.values.iter().map(|v| v.ty.count() as f64);
     let slow = |op: &Op| {
         matches!(
             op,
@@ -319,6 +318,6 @@ fn is_tiny(graph: &Graph, cost: &Cost) -> bool {
         )
     };
     !cost.open
-        && cost.operations + elements.sum::<f64>() < INTERPRETED
+        && cost.operations + cost.elements < INTERPRETED
         && !graph.nodes.iter().any(|n| slow(&n.op))
 }

@@ -9,6 +9,8 @@ use craneflow_ir::ops::Op;
 pub struct Cost {
     /// Floating-point and integer operations.
     pub operations: f64,
+    /// Elements of all values.
+    pub elements: f64,
     /// Bytes of arguments and results.
     pub bytes: f64,
     /// Whether it holds a loop or a choice, whose cost is not known before it runs.
@@ -34,6 +36,7 @@ pub fn of(graph: &Graph) -> Cost {
             _ => {}
         }
     }
+    cost.elements = graph.values.iter().map(|v| v.ty.count() as f64).sum();
     let inputs = graph.inputs.iter().map(|i| i.value);
     let ends = inputs.chain(graph.outputs.iter().map(|o| o.value));
     cost.bytes = ends.map(|v| graph.ty(v).bytes() as f64).sum();
@@ -56,7 +59,19 @@ fn operations(graph: &Graph, node: &Node) -> f64 {
             let taken = kernel.count() as f64 / kernel[conv.dims.kernel_output].max(1) as f64;
             2.0 * results * taken
         }
-        Op::Constant(_) | Op::Input(_) | Op::Reshape(_) => 0.0,
+        Op::Input(_)
+        | Op::Constant(_)
+        | Op::Iota(_)
+        | Op::Reshape(_)
+        | Op::BroadcastInDim(_)
+        | Op::Transpose(_)
+        | Op::Slice(_)
+        | Op::Reverse(_)
+        | Op::Concatenate(_)
+        | Op::Pad(_)
+        | Op::CustomCall(_)
+        | Op::While(_)
+        | Op::Case(_) => 0.0,
         Op::Reduce(_) | Op::Sort(_) | Op::Scatter(_) | Op::SelectAndScatter(_) => operands,
         _ => results,
     }

@@ -140,7 +140,7 @@ def work(positions):
 # --------------------------------------------------------------------------------------------- driver
 
 
-def drive(positions, jobs, limit=300):
+def drive(positions, jobs):
     """Results of all cases, from worker processes that are started again when one dies."""
     results = []
     shares = [positions[i::jobs] for i in range(jobs)]
@@ -179,11 +179,19 @@ def drive(positions, jobs, limit=300):
 
 
 def start(share):
-    command = [sys.executable, __file__, "--worker", ",".join(map(str, share))]
+    command = [sys.executable, __file__, "--worker"]
     environment = dict(os.environ, JAX_ENABLE_X64="1", JAX_PLATFORMS="craneflow,cpu")
-    return subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=environment
+    worker = subprocess.Popen(
+        command,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        env=environment,
     )
+    worker.stdin.write(json.dumps(share))
+    worker.stdin.close()
+    return worker
 
 
 def cause(reason):
@@ -247,11 +255,10 @@ def main():
     parser.add_argument("--out", type=pathlib.Path, help="results as JSON")
     parser.add_argument("--document", action="store_true", help="write docs/conformance.md")
     parser.add_argument("--least", type=float, default=97.0, help="percentage that must pass")
-    parser.add_argument("--worker", help=argparse.SUPPRESS)
+    parser.add_argument("--worker", action="store_true", help=argparse.SUPPRESS)
     args = parser.parse_args()
-    if args.worker is not None:
-        work([int(p) for p in args.worker.split(",")])
-        return
+    if args.worker:
+        return work(json.load(sys.stdin))
     os.environ.update(JAX_ENABLE_X64="1")
     results = drive(chosen(0 if args.all else args.sample), args.jobs)
     if args.out:
