@@ -97,17 +97,16 @@ def milliseconds(value):
 def compare(options, commands, workload, threads):
     """Rows of the table of one workload."""
     running, rows = {}, []
-    # One after the other: the time to the first step is of a process that has the machine to itself.
+    # One after the other, so that none disturbs the first step of another.
     for name, command in commands.items():
         if name == "jax-scan" and workload in NO_SCAN:
             continue
-        with locked(options.lock):
-            contender = Contender(command, workload, threads, options.seconds)
-            try:
-                contender.line()
-                running[name] = contender
-            except RuntimeError as error:
-                rows.append(f"{name:14} {str(error).splitlines()[-1]}")
+        contender = Contender(command, workload, threads, options.seconds)
+        try:
+            contender.line()
+            running[name] = contender
+        except RuntimeError as error:
+            rows.append(f"{name:14} {str(error).splitlines()[-1]}")
     for _ in range(options.rounds):
         with locked(options.lock):
             for contender in running.values():

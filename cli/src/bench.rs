@@ -6,7 +6,8 @@
 pub(crate) mod measure;
 
 use anyhow::{Result, bail};
-use craneflow::nn::workloads::{NAMES, Workload, workload};
+use craneflow::ir::Array;
+use craneflow::nn::workloads::{BATCHES, Batches, NAMES, Workload, steps, workload};
 use craneflow::runtime::{Options, Profile, Step};
 use measure::{Timing, measure};
 use serde_json::{Map, Value, json};
@@ -24,6 +25,9 @@ pub struct Args {
     /// How long to measure
     #[arg(long, default_value_t = 2.0, value_parser = seconds)]
     seconds: f64,
+    /// Training steps in one run of the program
+    #[arg(long, default_value_t = 1, value_parser = crate::train::positive)]
+    steps: usize,
     /// Goes into the record as it is
     #[arg(long, default_value = "")]
     tag: String,
@@ -66,7 +70,10 @@ pub fn run(args: &Args, started: Instant) -> Result<()> {
     if name == "micro" {
         return micro(args, record);
     }
-    let load = workload(name)?;
+    let mut load = workload(name)?;
+    if args.steps > 1 {
+        load = steps(load, args.steps);
+    }
     let first = Instant::now();
     let mut bench = Bench::new(load, args.threads)?;
     if args.check {
@@ -77,14 +84,21 @@ pub fn run(args: &Args, started: Instant) -> Result<()> {
         return line(&record);
     }
     bench.step();
+    let times = bench.step.times();
+    let phases = times.passes.iter().copied();
+    let phases = phases.chain([("codegen", times.codegen)]);
+    let phases: Map<String, Value> = phases
+        .map(|(pass, time)| (pass.to_string(), json!(time.as_secs_f64())))
+        .collect();
     let values = [
+        ("compile_s", Value::Object(phases)),
         ("first_step_s", json!(first.elapsed().as_secs_f64())),
         ("start_to_first_step_s", json!(measure::process_age())),
     ];
     record.extend(values.map(|(key, value)| (key.to_string(), value)));
     let once = |bench: &mut Bench, record: &mut Map<String, Value>| {
         let timing = measure(|| bench.step(), args.seconds, 0.3, 0.025);
-        insert(record, &timing);
+        insert(record, &timing.per(args.steps));
         record.insert("last_loss".to_string(), json!(bench.loss()));
         resident(record);
         line(record)
@@ -152,25 +166,28 @@ pub(crate) fn seconds(text: &str) -> Result<f64, String> {
 pub(crate) struct Bench {
     pub(crate) step: Step,
     load: Workload,
+    /// The inputs that change and their values, made after the first step.
+    batches: Vec<(usize, Vec<Array>)>,
     next: usize,
     loss: Option<usize>,
 }
 
 impl Bench {
-    pub(crate) fn new(load: Workload, threads: usize) -> Result<Bench> {
+    pub(crate) fn new(mut load: Workload, threads: usize) -> Result<Bench> {
         let mut options = Options {
             threads,
             ..Options::default()
         };
         options.codegen.threads = threads;
         let mut step = Step::compile(&load.graph, &options)?;
-        for (i, array) in load.inputs.iter().enumerate() {
-            step.set_array(i, array)?;
+        for (i, array) in load.inputs.drain(..).enumerate() {
+            step.set_array(i, &array)?;
         }
         let loss = load.graph.outputs.iter().position(|o| o.name == "loss");
         Ok(Bench {
             step,
             load,
+            batches: vec![],
             next: 0,
             loss,
         })
@@ -188,8 +205,13 @@ impl Bench {
         self.step.run_profiled(profile);
     }
 
+    /// The inputs hold the first batch from the start.
     fn next_batch(&mut self) {
-        for (input, arrays) in &self.load.batches {
+        if self.next == 1 {
+            let all = |b: &Batches| (b.input, (0..BATCHES).map(|i| b.batch(i)).collect());
+            self.batches = self.load.batches.iter().map(all).collect();
+        }
+        for (input, arrays) in &self.batches {
             let array = &arrays[self.next % arrays.len()];
             self.step
                 .set_array(*input, array)
@@ -201,7 +223,7 @@ impl Bench {
     /// The loss of the last step; 0 for functions.
     fn loss(&self) -> f32 {
         let loss = self.loss.and_then(|o| self.step.output::<f32>(o).ok());
-        loss.map_or(0.0, |l| l[0])
+        loss.and_then(|l| l.last()).copied().unwrap_or(0.0)
     }
 
     fn checked_step(&mut self) -> Result<f32> {

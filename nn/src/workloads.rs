@@ -3,6 +3,9 @@
 
 mod micro;
 mod models;
+mod steps;
+
+pub use steps::steps;
 
 use crate::error::NnError;
 use crate::init::Init;
@@ -27,10 +30,38 @@ pub struct Workload {
     pub graph: Verified<Graph>,
     /// First values of the inputs, in order; those in `batches` have the values of the first batch.
     pub inputs: Vec<Array>,
-    /// Inputs that change every step: position, and values to rotate through.
-    pub batches: Vec<(usize, Vec<Array>)>,
+    /// Inputs that change every step.
+    pub batches: Vec<Batches>,
     /// Multiply-adds of matrix products and convolutions of a forward pass; 0 for functions.
     pub macs: usize,
+}
+
+/// The values that an input rotates through.
+pub struct Batches {
+    /// Position of the input.
+    pub input: usize,
+    ty: Type,
+    below: usize,
+    stream: u64,
+    /// Steps of one run; with several, values are stacked along a new outermost axis.
+    steps: usize,
+}
+
+impl Batches {
+    /// The value in run `i`.
+    pub fn batch(&self, i: usize) -> Array {
+        let one = |step: usize| {
+            let stream = (step % BATCHES) as u64 * 2 + self.stream;
+            random(&self.ty, self.below, &mut Rng::stream(1, stream))
+        };
+        if self.steps == 1 {
+            return one(i);
+        }
+        let shape = [&[self.steps], &self.ty.shape[..]].concat();
+        let rows = (0..self.steps).map(|j| one(i * self.steps + j));
+        let bytes: Vec<u8> = rows.flat_map(|row| row.bytes().to_vec()).collect();
+        Array::from_bytes(self.ty.with_shape(shape), bytes).expect("rows of one type")
+    }
 }
 
 /// The workload of this name.
@@ -150,17 +181,21 @@ impl Training<'_> {
         let counters: Vec<(String, Tensor)> = counters
             .map(|(name, start)| input(name.to_string(), Array::scalar(Scalar::f32(start))))
             .collect();
-        let mut batches = vec![];
-        let mut rng = Rng::new(1);
-        let mut data = |name: &str, ty: &Type, below: usize| {
-            let arrays: Vec<Array> = (0..BATCHES).map(|_| random(ty, below, &mut rng)).collect();
-            let (_, input) = input(name.to_string(), arrays[0].clone());
-            (input, arrays)
+        let batches = |input, ty: &Type, below, stream| Batches {
+            input,
+            ty: ty.clone(),
+            below,
+            stream,
+            steps: 1,
         };
-        let (x, xs) = data("x", &self.x, self.x_below);
-        let (y, ys) = data("y", &self.y, self.y_below);
-        batches.push((inputs.len() - 2, xs));
-        batches.push((inputs.len() - 1, ys));
+        let first = weights.0.len() + state.0.len() + slots.iter().map(Vec::len).sum::<usize>();
+        let first = first + counters.len();
+        let batches = vec![
+            batches(first, &self.x, self.x_below, 0),
+            batches(first + 1, &self.y, self.y_below, 1),
+        ];
+        let (_, x) = input("x".to_string(), batches[0].batch(0));
+        let (_, y) = input("y".to_string(), batches[1].batch(0));
 
         let output = (self.forward)(&weights, &mut state, &x);
         let loss = tracer.layer("loss", || self.loss.value(&y, &output));

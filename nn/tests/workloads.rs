@@ -20,8 +20,8 @@ fn workloads_trace() {
                 assert_eq!(*w.graph.ty(replaced.value), array.ty, "{name}");
             }
         }
-        for (input, arrays) in &w.batches {
-            assert_eq!(arrays[0], w.inputs[*input], "{name}");
+        for batches in &w.batches {
+            assert_eq!(batches.batch(0), w.inputs[batches.input], "{name}");
         }
     }
     assert!(workload("W9").is_err());

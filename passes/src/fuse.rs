@@ -194,11 +194,13 @@ impl Fuser<'_> {
         if matches!(node.op, Op::Reshape(_)) && self.is_stored(node.operands[0]) {
             return self.is_output[v.0 as usize];
         }
-        if self.is_output[v.0 as usize]
-            || users
-                .iter()
-                .any(|&u| self.needs_memory(u, self.cost[id.0 as usize]))
-        {
+        // A loop that starts with one number everywhere fills its own buffer, if it reads it at all.
+        let splat = self.is_splat(v);
+        let wants = |&u: &NodeId| {
+            let fills = splat && self.class(u) == Class::Control;
+            !fills && self.needs_memory(u, self.cost[id.0 as usize])
+        };
+        if self.is_output[v.0 as usize] || users.iter().any(wants) {
             return true;
         }
         // An epilogue must be stored with its reduction or contraction, which is not computed twice; a
@@ -213,6 +215,15 @@ impl Fuser<'_> {
         });
         let total = self.cost[id.0 as usize];
         (distinct > 1 || grows) && total > RECOMPUTE_LIMIT
+    }
+
+    fn is_splat(&self, v: Value) -> bool {
+        let node = self.g.def(v);
+        match node.op {
+            Op::Constant(_) => true,
+            Op::BroadcastInDim(_) => self.is_splat(node.operands[0]),
+            _ => false,
+        }
     }
 
     /// Whether a value has a buffer: an input, a constant tensor, a root, or a view of one.

@@ -249,16 +249,21 @@ impl<'g> GraphLowering<'g> {
             .unwrap_or_else(|| panic!("%{} is read from memory but not stored", v.0))
     }
 
-    /// The buffer of a value that must be in memory: a stored one, or a constant, which kernels have as
-    /// an immediate.
-    fn in_memory(&self, v: Value, out: &mut Output) -> Buf {
-        match &self.g.def(v).op {
-            Op::Constant(c) if self.buf[v.0 as usize].is_none() => {
-                let kind = BufferKind::Constant(c.value.clone());
-                out.buffer(&format!("c{}", v.0), c.value.ty.clone(), kind)
-            }
-            _ => self.stored(v),
+    /// The buffer of a value that must be in memory. A constant, which kernels have as an immediate, and
+    /// what is broadcast from one get a buffer here.
+    fn in_memory(&mut self, v: Value, out: &mut Output) -> Buf {
+        if let Some(stored) = self.buf[v.0 as usize] {
+            return stored;
         }
+        let ty = self.g.ty(v).clone();
+        if let Op::Constant(c) = &self.g.def(v).op {
+            let kind = BufferKind::Constant(c.value.clone());
+            return out.buffer(&format!("c{}", v.0), ty, kind);
+        }
+        let to = out.temp(&format!("t{}", v.0), ty);
+        self.fill(v, to, out);
+        self.buf[v.0 as usize] = Some(to);
+        to
     }
 
     /// Puts a value into a buffer.

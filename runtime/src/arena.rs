@@ -172,6 +172,7 @@ impl AlignedBuf {
         let shift = given.addr().get().wrapping_neg() % ALIGN;
         // SAFETY: `given` is aligned to `ASKED_ALIGN`, so `shift` is at most the `ALIGN - ASKED_ALIGN` bytes asked for beyond `len`.
         let start = unsafe { given.add(shift) };
+        huge_pages(start, len);
         Ok(AlignedBuf { start, len, shift })
     }
 
@@ -279,6 +280,26 @@ impl AlignedBuf {
         }
         Ok(self.start.as_ptr().wrapping_add(offset).cast())
     }
+}
+
+/// Asks for huge pages for a large buffer: fewer faults when it is first touched, fewer misses afterwards.
+/// Nothing depends on the answer.
+fn huge_pages(start: NonNull<u8>, len: usize) {
+    #[cfg(all(target_os = "linux", not(miri)))]
+    {
+        use rustix::mm::{Advice, madvise};
+        /// Size of a huge page in bytes.
+        const PAGE: usize = 2 << 20;
+        let skip = start.addr().get().wrapping_neg() % PAGE;
+        let pages = len.saturating_sub(skip) / PAGE;
+        if pages >= 4 {
+            let from = start.as_ptr().wrapping_add(skip);
+            // SAFETY: the pages are inside of an allocation that is owned here; the advice changes no byte.
+            let _ = unsafe { madvise(from.cast(), pages * PAGE, Advice::LinuxHugepage) };
+        }
+    }
+    #[cfg(not(all(target_os = "linux", not(miri))))]
+    let _ = (start, len);
 }
 
 /// What is asked for to have `len` bytes at [`ALIGN`]. `None` if that is more than an address can count.

@@ -58,6 +58,13 @@ fn fastest(step: &mut impl FnMut()) -> f64 {
 }
 
 impl Timing {
+    /// The times of one of `parts` equal parts.
+    pub fn per(mut self, parts: usize) -> Timing {
+        let times = self.wall.iter_mut().chain(&mut self.cpu);
+        times.for_each(|time| *time /= parts as f64);
+        self
+    }
+
     /// The fields of a record.
     pub fn fields(&self) -> Vec<(&'static str, Value)> {
         let sorted = |times: &[f64]| {

@@ -20,6 +20,7 @@ use crate::native::{Cmp, Scalar};
 use crate::ops::{DynamicSlice, DynamicUpdateSlice, Op};
 use crate::types::{DType, Type};
 use body::Backward;
+use sum::Stack;
 
 /// Gradients of the carries a loop starts with.
 pub(super) fn vjp(
@@ -133,16 +134,14 @@ fn run_back(
     backward: &Backward,
     stacks: &[Value],
 ) -> Vec<Option<Value>> {
-    // Carries: the turn, gradients that are computed anew, terms of sums; then what is only read.
+    // Carries: the turn, gradients that are computed anew, sums and stacks; then what is only read.
     let mut operands = vec![int(b, backward.counted.turns as i64 - 1)];
     for &k in &backward.carried {
         operands.push(dy[k].unwrap_or_else(|| b.like(x[k], 0.0)));
     }
-    let terms = operands.len();
-    for sum in &backward.sums {
-        for ty in sum.carries(backward) {
-            operands.push(b.splat(&ty, 0.0));
-        }
+    let held = operands.len();
+    for ty in backward.held() {
+        operands.push(b.splat(&ty, 0.0));
     }
     let fixed = operands.len();
     operands.extend(stacks);
@@ -157,13 +156,15 @@ fn run_back(
         let mut y = vec![];
         let one = int(b, 1);
         y.push(b.sub(x[0], one));
-        let (anew, new) = backward.turn(b, x[0], &x[1..terms], &x[fixed..]);
+        let (anew, new) = backward.turn(b, x[0], &x[1..held], &x[fixed..]);
         y.extend(anew);
-        let mut next = terms;
-        for sum in &backward.sums {
-            let end = next + sum.carries(backward).len();
-            y.extend(sum.add(b, backward, &x[next..end], x[0], &new));
-            next = end;
+        let mut carries = x[held..fixed].iter();
+        for sum in backward.sums.iter().filter(|s| s.term.is_carried()) {
+            let carry = carries.next().expect("a carry per sum");
+            y.push(sum.next(b, *carry, &new));
+        }
+        for (v, &stack) in backward.stacked.iter().zip(carries) {
+            y.push(store(b, stack, x[0], new[v]));
         }
         y.extend(&x[fixed..]);
         y
@@ -177,11 +178,21 @@ fn run_back(
     for &k in &backward.fixed {
         dx[k] = dy[k];
     }
-    let mut next = terms;
-    for sum in &backward.sums {
-        let end = next + sum.carries(backward).len();
-        let total = sum.total(b, backward, &results[next..end], stacks);
-        next = end;
+    let own = held + backward.carry_of(backward.sums.len());
+    let filled = |sum: usize| results[held + backward.carry_of(sum)];
+    let stack = |b: &mut Builder, v: Value| {
+        let ty = stacked(backward.ty(v), backward.counted.turns);
+        match backward.stack_of(v).expect("a stack for each value") {
+            Stack::Kept(i) => stacks[i],
+            Stack::Filled(i) => b.reshape(filled(i), &ty.shape),
+            Stack::Own(i) => results[own + i],
+        }
+    };
+    for (i, sum) in backward.sums.iter().enumerate() {
+        let total = match sum.term.is_carried() {
+            true => filled(i),
+            false => sum.total(b, stack),
+        };
         dx[sum.carry] = Some(match dx[sum.carry] {
             Some(so_far) => b.add(so_far, total),
             None => total,

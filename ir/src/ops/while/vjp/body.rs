@@ -12,7 +12,7 @@ use crate::native::Scalar;
 use crate::ops::common::Reducer;
 use crate::ops::{DynamicSlice, Op, While};
 use crate::scalar::Pointwise;
-use crate::types::DType;
+use crate::types::{DType, Type};
 use std::collections::HashMap;
 
 /// What a turn backwards reads, computes and adds up. Carries are those of the loop, by position.
@@ -35,6 +35,8 @@ pub(super) struct Backward<'a> {
     pub fixed: Vec<usize>,
     /// Terms of these sums.
     pub sums: Vec<Sum>,
+    /// Values of `graph` that sums need stacked, and that are in no other stack.
+    pub stacked: Vec<Value>,
     /// Values of the body that are kept, in order.
     pub kept: Vec<Value>,
     /// Fixed carries that are read.
@@ -89,6 +91,7 @@ impl<'a> Backward<'a> {
             anew: carried.iter().map(|&k| grad(k)).collect(),
             carried,
             sums: vec![],
+            stacked: vec![],
             kept: vec![],
             read: vec![],
             rows,
@@ -99,6 +102,13 @@ impl<'a> Backward<'a> {
             backward.sums.extend(terms);
         }
         backward.choose(end);
+        let sums = backward.sums.iter().filter(|s| !s.term.is_carried());
+        let values: Vec<Value> = sums.flat_map(|s| s.term.values()).copied().collect();
+        for v in values {
+            if backward.stack_of(v).is_none() {
+                backward.stacked.push(v);
+            }
+        }
         Ok(backward)
     }
 
@@ -148,14 +158,36 @@ impl<'a> Backward<'a> {
 
     /// Whether an update writes another part in every turn.
     fn parts(&self, v: Value) -> bool {
-        let operands = &self.graph.def(v).operands;
-        let starts = operands[2..].iter();
+        let part = &self.graph.def(v).operands[1..];
+        let run = self.run(self.graph.ty(v), part);
+        let count = self.graph.ty(part[0]).count();
+        run.is_some_and(|run| apart(run, count, self.counted.turns))
+    }
+
+    /// Where a part, followed by where it starts, is in a gradient of type `whole`.
+    fn run(&self, whole: &Type, part: &[Value]) -> Option<(usize, i64)> {
+        let starts = part[1..].iter();
         let starts: Option<Vec<Value>> = starts.map(|x| self.origin.get(x).copied()).collect();
-        let (whole, part) = (self.graph.ty(v), self.graph.ty(operands[1]));
-        starts.is_some_and(|starts| {
-            let run = self.counted.run(&whole.shape, &part.shape, &starts);
-            run.is_some_and(|run| apart(run, part.count(), self.counted.turns))
-        })
+        let sizes = &self.graph.ty(part[0]).shape;
+        self.counted.run(&whole.shape, sizes, &starts?)
+    }
+
+    /// Whether the parts of a gradient fill it in the order of the turns.
+    pub fn in_order(&self, sum: &Sum, part: &[Value]) -> bool {
+        let count = self.graph.ty(part[0]).count();
+        let fills = count * self.counted.turns == sum.ty.count();
+        fills && self.run(&sum.ty, part) == Some((0, count as i64))
+    }
+
+    /// Whether two values of `graph` are one, reshapes aside.
+    pub fn same_elements(&self, x: Value, y: Value) -> bool {
+        let source = |mut v: Value| {
+            while let Op::Reshape(_) = &self.graph.def(v).op {
+                v = self.graph.def(v).operands[0];
+            }
+            v
+        };
+        source(x) == source(y)
     }
 
     /// Values of `graph` that a turn backwards needs to have.
@@ -223,7 +255,7 @@ impl<'a> Backward<'a> {
     }
 
     /// The type of a value of `graph`.
-    pub fn ty(&self, v: Value) -> &crate::Type {
+    pub fn ty(&self, v: Value) -> &Type {
         self.graph.ty(v)
     }
 

@@ -1,0 +1,119 @@
+//! Many steps of a training in one program.
+
+use super::{Batches, Workload};
+use craneflow_ir::ops::{DynamicSlice, DynamicUpdateSlice, While};
+use craneflow_ir::{Array, Builder, Cmp, DType, Graph, Scalar, Type, Value, Verified};
+
+/// A program that does `steps` steps of a training: its state goes from step to step inside of the program,
+/// the inputs that change have a batch for each step, and so have the outputs that replace no input.
+pub fn steps(load: Workload, steps: usize) -> Workload {
+    let step: &Graph = &load.graph;
+    let changes = |i: usize| load.batches.iter().any(|b| b.input == i);
+    let stacked = |ty: &Type| ty.with_shape([&[steps], &ty.shape[..]].concat());
+    let mut b = Builder::new(&step.name);
+    let mut operands = vec![int(&mut b, 0)];
+    for (i, input) in step.inputs.iter().enumerate() {
+        let ty = step.ty(input.value).clone();
+        let ty = if changes(i) { stacked(&ty) } else { ty };
+        operands.push(b.input(&input.name, ty));
+    }
+    let replaces = |o: usize| step.inputs.iter().position(|i| i.donated == Some(o));
+    let kept: Vec<usize> = (0..step.outputs.len())
+        .filter(|&o| replaces(o).is_none())
+        .collect();
+    let first = operands.len();
+    for &o in &kept {
+        let ty = stacked(step.ty(step.outputs[o].value));
+        operands.push(b.splat(&ty, 0.0));
+    }
+    let types = b.graph().types(&operands);
+    let cond = region("cond", &types, |b, x| {
+        let end = int(b, steps as i64);
+        vec![b.compare(Cmp::Lt, x[0], end)]
+    });
+    let body = region("step", &types, |b, x| {
+        let inputs = (0..step.inputs.len()).map(|i| (changes(i), x[1 + i]));
+        let inputs: Vec<Value> = inputs
+            .map(|(changes, v)| if changes { row(b, v, x[0]) } else { v })
+            .collect();
+        let outputs = b.inline(step, &inputs);
+        let one = int(b, 1);
+        let mut next = vec![b.add(x[0], one)];
+        for (i, input) in step.inputs.iter().enumerate() {
+            next.push(input.donated.map_or(x[1 + i], |o| outputs[o]));
+        }
+        for (&o, &stack) in kept.iter().zip(&x[first..]) {
+            next.push(put(b, stack, x[0], outputs[o]));
+        }
+        next
+    });
+    let op = While { cond, body };
+    let results = b
+        .push(op, &operands)
+        .expect("carries of known types");
+    for (o, output) in step.outputs.iter().enumerate() {
+        let value = match replaces(o) {
+            Some(i) => results[1 + i],
+            None => results[first + kept.iter().position(|&k| k == o).expect("kept")],
+        };
+        b.output(&output.name, value);
+    }
+    for (i, input) in step.inputs.iter().enumerate() {
+        if let Some(o) = input.donated {
+            b.donate(i, o);
+        }
+    }
+    let graph = Verified::graph(b.finish()).expect("a step in a loop is well-formed");
+    let mut inputs = load.inputs;
+    let longer = |batches: Batches| Batches { steps, ..batches };
+    let batches: Vec<Batches> = load.batches.into_iter().map(longer).collect();
+    for b in &batches {
+        inputs[b.input] = b.batch(0);
+    }
+    Workload {
+        graph,
+        inputs,
+        batches,
+        macs: load.macs * steps,
+    }
+}
+
+fn region(
+    name: &str,
+    types: &[Type],
+    f: impl FnOnce(&mut Builder, &[Value]) -> Vec<Value>,
+) -> Box<Graph> {
+    let mut b = Builder::new(name);
+    let input = |(i, ty): (usize, &Type)| b.input(&format!("x{i}"), ty.clone());
+    let inputs: Vec<Value> = types.iter().enumerate().map(input).collect();
+    for (i, y) in f(&mut b, &inputs).into_iter().enumerate() {
+        b.output(&format!("y{i}"), y);
+    }
+    Box::new(b.finish())
+}
+
+fn int(b: &mut Builder, n: i64) -> Value {
+    b.constant(Array::scalar(Scalar::int(DType::I32, n)))
+}
+
+/// Index `at` of the outermost axis.
+fn row(b: &mut Builder, x: Value, at: Value) -> Value {
+    let shape = b.shape(x);
+    let sizes = [&[1], &shape[1..]].concat();
+    let starts = starts(b, x, at);
+    let row = b.op(DynamicSlice { sizes }, &[&[x], &starts[..]].concat());
+    b.reshape(row, &shape[1..])
+}
+
+/// `x` with `y` at index `at` of the outermost axis.
+fn put(b: &mut Builder, x: Value, at: Value, y: Value) -> Value {
+    let row = b.reshape(y, &[&[1], &b.shape(y)[..]].concat());
+    let starts = starts(b, x, at);
+    b.op(DynamicUpdateSlice, &[&[x, row], &starts[..]].concat())
+}
+
+fn starts(b: &mut Builder, x: Value, at: Value) -> Vec<Value> {
+    let mut starts = vec![int(b, 0); b.shape(x).rank()];
+    starts[0] = at;
+    starts
+}
