@@ -34,8 +34,9 @@ pub fn run(args: &Args) -> Result<()> {
     if args.threads == 1 {
         crate::bench::measure::stay_on_one_core();
     }
+    let load = workload(&args.workload)?;
     let roofline = Roofline::measure(args.threads)?;
-    let mut bench = Bench::new(workload(&args.workload)?, args.threads)?;
+    let mut bench = Bench::new(load, args.threads)?;
     let start = Instant::now();
     while start.elapsed() < Duration::from_secs_f64(args.seconds / 4.0) {
         bench.step();
