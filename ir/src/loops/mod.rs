@@ -301,7 +301,7 @@ impl View {
                 let start = (first as i64).checked_add(step.checked_mul(t as i64)?)?;
                 Some((of, usize::try_from(start).ok()?))
             }
-            View::Turn { even, odd } => Some((if t % 2 == 0 { even } else { odd }, 0)),
+            View::Turn { even, odd } => Some((if t.is_multiple_of(2) { even } else { odd }, 0)),
         }
     }
 
