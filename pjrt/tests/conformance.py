@@ -3,7 +3,7 @@
 
     conformance.py --sample 400        a fixed sample, for CI
     conformance.py --all --jobs 2      every case
-    conformance.py --all --document    and writes docs/conformance.md
+    conformance.py --all --document    and writes docs/conformance.md (of a sample, it says so)
 
 Results are compared element by element with the tolerances of JAX's own tests (`jtu.tolerance`). Cases
 that JAX's CPU backend cannot run are left out. A crash of a worker counts as a failure of its case.
@@ -12,12 +12,14 @@ Needs the wheel of Craneflow, jax and absl-py.
 
 import argparse
 import collections
+import concurrent.futures
 import json
 import os
 import pathlib
 import re
 import subprocess
 import sys
+import threading
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 #: Cases in a sample are every n-th of all, from this one on.
@@ -140,42 +142,44 @@ def work(positions):
 # --------------------------------------------------------------------------------------------- driver
 
 
-def drive(positions, jobs):
-    """Results of all cases, from worker processes that are started again when one dies."""
-    results = []
+def drive(positions, jobs, tell):
+    """Results of all cases, from `jobs` worker processes at a time. `tell` hears of each as it comes."""
+    results, lock = [], threading.Lock()
+
+    def add(line):
+        with lock:
+            results.append(line)
+            tell(line)
+
     shares = [positions[i::jobs] for i in range(jobs)]
-    while any(shares):
-        running = [(share, start(share)) for share in shares if share]
-        shares = []
-        for share, process in running:
-            done, current = set(), None
-            for text in process.stdout:
-                try:
-                    line = json.loads(text)
-                except ValueError:
-                    continue
-                if "start" in line:
-                    current = line["start"]
-                else:
-                    results.append(line)
-                    done.add(line["case"])
-            process.wait()
-            if current is not None and current not in done:
-                harness = harnesses()[0][current]
-                results.append(
-                    {
-                        "case": current,
-                        "name": harness.fullname,
-                        "group": harness.group_name,
-                        "status": "failed",
-                        "reason": f"the process ended with {process.returncode}",
-                    }
-                )
-                done.add(current)
-            elif process.returncode:
-                sys.exit(f"a worker failed: {process.returncode}")
-            shares.append([p for p in share if p not in done])
+    with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
+        list(pool.map(lambda share: serve(share, add), shares))
     return sorted(results, key=lambda r: r["case"])
+
+
+def serve(share, add):
+    """Runs a share of the cases in a worker that is started again when it dies."""
+    while share:
+        process, current, done = start(share), None, set()
+        for text in process.stdout:
+            try:
+                line = json.loads(text)
+            except ValueError:
+                continue
+            if "start" in line:
+                current = line["start"]
+            else:
+                add(line)
+                done.add(line["case"])
+        status = process.wait()
+        if current is not None and current not in done:
+            harness = harnesses()[0][current]
+            failed = {"case": current, "name": harness.fullname, "group": harness.group_name}
+            add(failed | {"status": "failed", "reason": f"the process ended with {status}"})
+            done.add(current)
+        elif status:
+            raise RuntimeError(f"a worker ended with {status} before its first case")
+        share = [p for p in share if p not in done]
 
 
 def start(share):
@@ -206,6 +210,9 @@ def cause(reason):
 def document(results, path):
     import jax
 
+    total = len(harnesses()[0])
+    part = "" if len(results) == total else f" These are a fixed sample of {total} cases."
+
     count = collections.Counter(r["status"] for r in results)
     ran = count["ok"] + count["failed"]
     groups = collections.defaultdict(collections.Counter)
@@ -222,7 +229,7 @@ def document(results, path):
         "Of decompositions that are not unique",
         "(eigenvectors, singular vectors, Q of QR) the sorted magnitudes are compared.",
         "",
-        f"- {len(results)} cases; {count['skipped']} of them JAX's CPU backend does not run",
+        f"- {len(results)} cases; {count['skipped']} of them JAX's CPU backend does not run.{part}",
         f"- **{count['ok']} of {ran} pass: {100 * count['ok'] / max(ran, 1):.2f} %**",
         "",
         "## Groups with failures",
@@ -252,7 +259,7 @@ def main():
     parser.add_argument("--all", action="store_true", help="every case")
     parser.add_argument("--sample", type=int, default=400, help="about how many cases")
     parser.add_argument("--jobs", type=int, default=1, help="worker processes")
-    parser.add_argument("--out", type=pathlib.Path, help="results as JSON")
+    parser.add_argument("--out", type=pathlib.Path, help="results, one JSON object a line, as they come")
     parser.add_argument("--document", action="store_true", help="write docs/conformance.md")
     parser.add_argument("--least", type=float, default=97.0, help="percentage that must pass")
     parser.add_argument("--worker", action="store_true", help=argparse.SUPPRESS)
@@ -260,9 +267,9 @@ def main():
     if args.worker:
         return work(json.load(sys.stdin))
     os.environ.update(JAX_ENABLE_X64="1")
-    results = drive(chosen(0 if args.all else args.sample), args.jobs)
-    if args.out:
-        args.out.write_text(json.dumps(results, indent=1))
+    with open(args.out or os.devnull, "w") as out:
+        tell = lambda line: print(json.dumps(line), file=out, flush=True)
+        results = drive(chosen(0 if args.all else args.sample), args.jobs, tell)
     if args.document:
         document(results, ROOT / "docs" / "conformance.md")
     count = collections.Counter(r["status"] for r in results)

@@ -48,7 +48,27 @@ def _linear_algebra(platform):
             known[platform].setdefault(primitive, known["cpu"][primitive])
 
 
+@_guarded
+def _factorisations(platform):
+    """QR factorisation"""
+    from jax._src.interpreters import mlir
+    from jax._src.lax import linalg
+
+    from . import factor
+
+    if platform == "cpu":
+        return
+    lowerings = {
+        linalg.geqrf_p: mlir.lower_fun(factor.geqrf, multiple_results=True),
+        linalg.householder_product_p: mlir.lower_fun(
+            factor.householder_product, multiple_results=False
+        ),
+    }
+    for primitive, lowering in lowerings.items():
+        mlir.register_lowering(primitive, lowering, platform=platform)
+
+
 def register(platform):
     """Registers everything for a platform of this name."""
-    for part in (_donation, _linear_algebra):
+    for part in (_donation, _linear_algebra, _factorisations):
         part(platform)
