@@ -7,6 +7,8 @@
 //! - (C5) `and` and `or` take integers or `bool`.
 //! - (C6) A body is `(a.., b..) -> (c..)` over rank-0 values of the element types.
 
+mod stages;
+
 use super::common::Reducer;
 use super::prelude::*;
 use super::{Pad, Reshape, Slice, reducer, walk};
@@ -152,6 +154,10 @@ impl Rules for Reduce {
             return self.eval_body(body, x);
         }
         let x = &x[0];
+        if let Some(stages) = self.stages(&x.ty) {
+            let x = x.reshaped(Type::new(x.ty.dtype, stages.shape));
+            return stages.second.eval(&stages.first.eval(&[x]));
+        }
         let (result, extents) = (x.ty.without_axes(&self.axes), self.extents(&x.ty));
         let strides = walk::strides(&x.ty.shape);
         let (mut kept, mut folded) = (vec![], vec![]);
