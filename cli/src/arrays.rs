@@ -1,5 +1,6 @@
 //! Arrays in files, arrays made up, and arrays on a terminal.
 
+use anyhow::{Result, bail};
 use craneflow::ir::{Array, DType, Scalar, Type};
 use craneflow::nn::data::NpyArray;
 use craneflow::nn::host::{Feed, to_ndarray};
@@ -40,6 +41,20 @@ pub fn to_npy(array: &Array) -> NpyArray {
             let wide = Array::from_f64(array.ty.with_dtype(DType::F32), &array.to_f64());
             to_npy(&wide)
         }
+    }
+}
+
+/// Bytes of these types together; `usize::MAX` if no number holds them.
+pub fn bytes<'a>(types: impl IntoIterator<Item = &'a Type>) -> usize {
+    let bytes = types.into_iter().map(Type::bytes);
+    bytes.fold(0, usize::saturating_add)
+}
+
+/// An error if so many bytes, of `what`, cannot be allocated.
+pub fn room(what: &str, bytes: usize) -> Result<()> {
+    match Vec::<u8>::new().try_reserve_exact(bytes) {
+        Ok(()) => Ok(()),
+        Err(_) => bail!("{what}: cannot allocate {bytes} bytes"),
     }
 }
 

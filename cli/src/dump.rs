@@ -49,8 +49,11 @@ pub struct Args {
     #[arg(long)]
     asm: bool,
     /// Scalar code, no vectors
-    #[arg(long)]
+    #[arg(long, conflicts_with = "vector_bits")]
     scalar: bool,
+    /// Bits of a vector: 128, 256 or 512; default: what runs on this machine
+    #[arg(long, value_name = "BITS", value_parser = ["128", "256", "512"])]
+    vector_bits: Option<String>,
 }
 
 pub fn run(args: &Args) -> Result<()> {
@@ -102,9 +105,11 @@ fn graph(args: &Args) -> Result<Verified<Graph>> {
 }
 
 fn options(args: &Args) -> passes::Options {
-    let mut options = passes::Options::default();
+    let mut options = runtime::Options::default().passes;
     if args.scalar {
         options.vector_bits = 0;
+    } else if let Some(bits) = args.vector_bits.as_ref().and_then(|b| b.parse().ok()) {
+        options.vector_bits = bits;
     }
     options
 }
@@ -187,11 +192,7 @@ fn find(kernels: &[Kernel], name: &str) -> Result<usize> {
 fn machine(args: &Args, graph: &Verified<Graph>) -> Result<()> {
     let options = runtime::Options {
         threads: 1,
-        passes: match args.scalar {
-            true => options(args),
-            // What runs here.
-            false => runtime::Options::default().passes,
-        },
+        passes: options(args),
         codegen: codegen::Options {
             listing: true,
             ..codegen::Options::default()
@@ -209,14 +210,22 @@ fn machine(args: &Args, graph: &Verified<Graph>) -> Result<()> {
     let (code, mut out) = (step.code(), stdout().lock());
     for i in chosen {
         if args.kernels {
+            let vectors = match kernels[i].lanes > 1 {
+                true => format!("{} bits", code.vector_bits(i)),
+                false => "none".to_string(),
+            };
+            let refused = code.refused(i).map(|why| format!(" (not wider: {why})"));
+            let refused = refused.unwrap_or_default();
             writeln!(
                 out,
-                "{i:4} {:32} grid {:8} code {:6} bytes in {:5.0} us  {}",
+                "{i:4} {:32} grid {:8} vectors {:>9} code {:6} bytes in {:5.0} us  {}{}",
                 code.name(i),
                 kernels[i].grid(),
+                vectors,
                 code.size(i),
                 code.time(i).as_secs_f64() * 1e6,
-                computes(&step.program().steps, i)
+                computes(&step.program().steps, i),
+                refused
             )?;
         }
         if args.clif {

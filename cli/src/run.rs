@@ -8,7 +8,6 @@ use craneflow::ir::loops::eval::eval_program;
 use craneflow::ir::loops::{BufferKind, Program};
 use craneflow::ir::{Array, Graph, Type, Verified, eval_graph};
 use craneflow::nn::data::npy;
-use craneflow::passes::{self, Unit};
 use craneflow::runtime::{Options, Step};
 use std::io::{Write, stdout};
 use std::path::PathBuf;
@@ -91,7 +90,6 @@ fn of_graph(args: &Args, graph: &Verified<Graph>) -> Result<(Vec<Port>, Vec<Arra
         .iter()
         .map(|o| port(&o.name, o.value))
         .collect();
-    let mut values = feeds(args, &inputs)?;
     let mut step = match args.interpret {
         true => None,
         false => {
@@ -102,10 +100,10 @@ fn of_graph(args: &Args, graph: &Verified<Graph>) -> Result<(Vec<Port>, Vec<Arra
             Some(Step::compile(graph, &options)?)
         }
     };
-    let reference = match args.interpret || args.check {
-        true => reference(graph),
-        false => Graph::clone(graph),
-    };
+    if args.interpret || args.check {
+        interpretable(graph)?;
+    }
+    let mut values = feeds(args, &inputs)?;
     let mut results = vec![];
     for n in 0..args.steps {
         if n > 0 {
@@ -117,10 +115,10 @@ fn of_graph(args: &Args, graph: &Verified<Graph>) -> Result<(Vec<Port>, Vec<Arra
         }
         results = match &mut step {
             Some(step) => step.run_arrays(&values)?,
-            None => eval_graph(&reference, &values),
+            None => eval_graph(graph, &values),
         };
         if args.check && !args.interpret {
-            compare(graph, &eval_graph(&reference, &values), &results)?;
+            compare(graph, &eval_graph(graph, &values), &results)?;
         }
     }
     if args.check {
@@ -129,16 +127,17 @@ fn of_graph(args: &Args, graph: &Verified<Graph>) -> Result<(Vec<Port>, Vec<Arra
     Ok((outputs, results))
 }
 
-/// The graph as it is when loops are made of it. The passes before that may cut long sums into stages,
-/// which is the order that every engine then keeps.
-fn reference(graph: &Verified<Graph>) -> Graph {
-    let mut last = Graph::clone(graph);
-    passes::compile(graph.clone(), &Default::default(), &mut |_, unit, _| {
-        if let Unit::Graph(graph) = unit {
-            last = graph.clone();
-        }
-    });
-    last
+/// An error if the values of one node, or the inputs, are too large to be allocated.
+fn interpretable(graph: &Graph) -> Result<()> {
+    for node in &graph.nodes {
+        let values = node.operands.iter().chain(&node.results);
+        let bytes = arrays::bytes(values.map(|&v| graph.ty(v)));
+        arrays::room(
+            &format!("operands and results of {}", node.op.name()),
+            bytes,
+        )?;
+    }
+    Ok(())
 }
 
 fn compare(graph: &Graph, expected: &[Array], found: &[Array]) -> Result<()> {
@@ -180,6 +179,10 @@ fn of_program(args: &Args, program: &Program) -> Result<(Vec<Port>, Vec<Array>)>
             args.file.display()
         );
     }
+    for buffer in &program.buffers {
+        let what = format!("buffer {}: {}", buffer.name, buffer.ty);
+        arrays::room(&what, buffer.ty.bytes())?;
+    }
     let values = feeds(args, &inputs)?;
     let results = eval_program(program, &values)?;
     Ok((outputs, results))
@@ -187,6 +190,8 @@ fn of_program(args: &Args, program: &Program) -> Result<(Vec<Port>, Vec<Array>)>
 
 /// A value for every input, from files or made up.
 fn feeds(args: &Args, inputs: &[Port]) -> Result<Vec<Array>> {
+    let bytes = arrays::bytes(inputs.iter().map(|p| &p.ty));
+    arrays::room("all inputs", bytes)?;
     let mut values: Vec<Option<Array>> = vec![None; inputs.len()];
     for feed in &args.inputs {
         let Some((name, file)) = feed.split_once('=') else {

@@ -346,3 +346,59 @@ fn a_profile_lists_kernels_and_writes_a_timeline() {
     );
     bad(at.path(), 1, &["profile", "--workload", "W99"]);
 }
+
+/// More than any machine has, on every way to a run.
+#[test]
+fn what_cannot_be_allocated_is_an_error() {
+    let folder = folder();
+    let at = folder.path();
+    let graph = "\
+graph @large(%x: f32[100000,100000,100000]) {
+  %1: f32[100000,100000,100000] = add %x, %x
+  %2: f32[100000,100000] = reduce %1 {kind=sum, axes=[2]}
+  return %2 as y
+}
+";
+    std::fs::write(at.join("g.ir"), graph).expect("written");
+    let needed = "cannot allocate 4000000000000000 bytes";
+    assert_eq!(
+        bad(at, 1, &["run", "g.ir"]),
+        format!("error: input x: f32[100000,100000,100000]: {needed}\n")
+    );
+    assert_eq!(
+        bad(at, 1, &["run", "g.ir", "--interpret"]),
+        format!("error: operands and results of input: {needed}\n")
+    );
+    bad(at, 1, &["dump", "g.ir", "--kernels"]);
+    let program = good(at, &["dump", "g.ir", "--after", "plan"]);
+    std::fs::write(at.join("p.ir"), program).expect("written");
+    assert!(bad(at, 1, &["run", "p.ir"]).ends_with(&format!("{needed}\n")));
+    let batch = "1000000000000000";
+    for command in ["summary", "dump"] {
+        bad(at, 1, &[command, "--batch", batch]);
+    }
+}
+
+#[test]
+fn dumps_show_the_width_that_runs_or_the_one_asked_for() {
+    let folder = folder();
+    let kernels = |args: &[&str]| {
+        let all = [&["dump", "--kernels", "--workload", "M6"], args].concat();
+        good(folder.path(), &all)
+    };
+    assert!(kernels(&["--vector-bits", "128"]).contains("vectors  128 bits"));
+    assert!(kernels(&["--scalar"]).contains("vectors      none"));
+    let lanes = |bits: &str| {
+        let args = [
+            "dump",
+            "--workload",
+            "M6",
+            "--kernel",
+            "0",
+            "--vector-bits",
+            bits,
+        ];
+        good(folder.path(), &args)
+    };
+    assert_ne!(lanes("128"), lanes("512"));
+}

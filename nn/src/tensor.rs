@@ -85,8 +85,10 @@ impl Tracer {
 
     /// A tensor with every element `x`.
     pub fn full(&self, ty: &Type, x: f64) -> Tensor {
-        let value = self.0.borrow_mut().builder.splat(ty, x);
-        self.tensor(value, ty.clone())
+        let scalar = self.scalar(ty.dtype, x);
+        let (shape, axes) = (ty.shape.clone(), vec![]);
+        let op = craneflow_ir::ops::BroadcastInDim { shape, axes };
+        self.push(op.into(), &[&scalar], ty.clone())
     }
 
     /// A rank-0 constant.

@@ -20,7 +20,7 @@ pub enum Place {
     Nowhere,
 }
 
-/// A memory plan.
+/// A memory plan. Sizes that no number holds are `usize::MAX`, which nothing allocates.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Plan {
     /// The place of each buffer of the program.
@@ -42,11 +42,15 @@ pub struct Plan {
 impl Plan {
     /// Bytes of everything a run touches with this many workers.
     pub fn peak_bytes(&self, workers: usize) -> usize {
-        self.input_bytes
-            + self.output_bytes
-            + self.constant_bytes
-            + self.arena_bytes
-            + workers * self.scratch_bytes
+        let scratch = workers.saturating_mul(self.scratch_bytes);
+        [
+            self.input_bytes,
+            self.output_bytes,
+            self.constant_bytes,
+            self.arena_bytes,
+        ]
+        .into_iter()
+        .fold(scratch, usize::saturating_add)
     }
 }
 
@@ -70,12 +74,12 @@ pub fn plan(program: &Program) -> Plan {
         let bytes = buffer.ty.bytes().next_multiple_of(ALIGN);
         plan.places[i] = match &buffer.kind {
             BufferKind::Input(p) => {
-                plan.input_bytes += bytes;
+                plan.input_bytes = plan.input_bytes.saturating_add(bytes);
                 Place::Input(*p)
             }
             BufferKind::Output(_, Some(input)) => Place::Input(*input),
             BufferKind::Output(o, None) => {
-                plan.output_bytes += bytes;
+                plan.output_bytes = plan.output_bytes.saturating_add(bytes);
                 Place::Output(*o)
             }
             BufferKind::Constant(_) => {
@@ -106,17 +110,18 @@ fn place(temps: &mut [(usize, usize, Life)], plan: &mut Plan) {
     temps.sort_by_key(|&(i, bytes, _)| (std::cmp::Reverse(bytes), i));
     let mut placed: Vec<(usize, usize, Life)> = vec![];
     for &(i, bytes, life) in temps.iter() {
-        let mut offset = 0;
+        let mut offset = 0usize;
         for &(at, size, other) in &placed {
             let meets = other.first <= life.last && life.first <= other.last;
-            if meets && at < offset + bytes && offset < at + size {
-                offset = at + size;
+            let end = at.saturating_add(size);
+            if meets && at < offset.saturating_add(bytes) && offset < end {
+                offset = end;
             }
         }
         let at = placed.partition_point(|p| p.0 < offset);
         placed.insert(at, (offset, bytes, life));
         plan.places[i] = Place::Arena(offset);
-        plan.arena_bytes = plan.arena_bytes.max(offset + bytes);
+        plan.arena_bytes = plan.arena_bytes.max(offset.saturating_add(bytes));
     }
 }
 
@@ -126,16 +131,16 @@ fn live_bytes(temps: &[(usize, usize, Life)]) -> usize {
         .flat_map(|&(_, bytes, l)| [(l.first, true, bytes), (l.last + 1, false, bytes)])
         .collect();
     changes.sort_unstable();
-    let (mut live, mut most) = (0, 0);
+    let (mut live, mut most) = (0u128, 0u128);
     for (_, born, bytes) in changes {
         if born {
-            live += bytes
+            live += bytes as u128
         } else {
-            live -= bytes
+            live -= bytes as u128
         }
         most = most.max(live);
     }
-    most
+    usize::try_from(most).unwrap_or(usize::MAX)
 }
 
 fn walk(steps: &[Step], clock: &mut usize, lives: &mut [Option<Life>]) {

@@ -45,6 +45,14 @@ pub enum CompileError {
     /// Code generation failed.
     #[error(transparent)]
     Codegen(#[from] CodegenError),
+    /// A buffer that could not be allocated.
+    #[error("{what}: {source}")]
+    Buffer {
+        /// The buffer and its type.
+        what: String,
+        /// Why.
+        source: MemoryError,
+    },
     /// Memory could not be allocated.
     #[error(transparent)]
     Memory(#[from] MemoryError),

@@ -59,14 +59,25 @@ impl Step {
     /// Compiles a graph.
     pub fn compile(graph: &Verified<Graph>, options: &Options) -> Result<Step, CompileError> {
         let executable = Arc::new(Executable::compile(graph, options)?);
-        let own = |p: &Port| AlignedBuf::zeroed(p.ty.bytes());
-        let place =
-            |p: &Port| AlignedBuf::zeroed(if p.partner.is_some() { 0 } else { p.ty.bytes() });
+        let buffer = |what: &str, p: &Port, bytes: usize| {
+            AlignedBuf::zeroed(bytes).map_err(|source| CompileError::Buffer {
+                what: format!("{what} {}: {}", p.name, p.ty),
+                source,
+            })
+        };
+        let own = |p: &Port| buffer("input", p, p.ty.bytes());
+        let place = |p: &Port| match p.partner {
+            Some(_) => buffer("output", p, 0),
+            None => buffer("output", p, p.ty.bytes()),
+        };
         let inputs: Vec<AlignedBuf> =
             (executable.inputs().iter().map(own)).collect::<Result<_, _>>()?;
         let outputs: Vec<AlignedBuf> =
             (executable.outputs().iter().map(place)).collect::<Result<_, _>>()?;
-        let mut workspace = Workspace::new(&executable)?;
+        let mut workspace = Workspace::new(&executable).map_err(|source| CompileError::Buffer {
+            what: format!("what lies between the inputs and outputs of {}", graph.name),
+            source,
+        })?;
         let all = |bufs: &[AlignedBuf]| -> Vec<MemRef> {
             bufs.iter().map(|b| b.mem(0, b.len())).collect()
         };
