@@ -48,9 +48,7 @@ pub fn steps(load: Workload, steps: usize) -> Workload {
         next
     });
     let op = While { cond, body };
-    let results = b
-        .push(op, &operands)
-        .expect("carries of known types");
+    let results = b.push(op, &operands).expect("carries of known types");
     for (o, output) in step.outputs.iter().enumerate() {
         let value = match replaces(o) {
             Some(i) => results[1 + i],
