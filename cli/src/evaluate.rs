@@ -35,7 +35,7 @@ pub fn run(args: &Args) -> Result<()> {
         &split.test
     };
     let x = [part.inputs().into()];
-    let found = loaded.model.evaluate_all(&x, &labels(part), args.batch)?;
+    let found = loaded.model.evaluate_all(&x, &[labels(part)], args.batch)?;
     println!(
         "{} on {} samples of {}",
         loaded.choice.entry.name,

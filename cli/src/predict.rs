@@ -67,7 +67,7 @@ fn samples(path: &PathBuf) -> Result<ArrayD<f32>> {
 fn show(loaded: &Loaded, outputs: &ArrayD<f32>, held_out: Option<&Dataset>) {
     for (i, row) in outputs.axis_iter(Axis(0)).enumerate() {
         let row: Vec<f32> = row.iter().copied().collect();
-        let (answer, right) = match loaded.choice.entry.loss {
+        let (answer, right) = match &loaded.choice.entry.loss {
             Loss::MeanSquaredError => (format!("{row:.4?}"), held_out.map(|d| value(d, i))),
             Loss::BinaryCrossentropy { .. } => {
                 let p = 1.0 / (1.0 + (-row[0]).exp());

@@ -46,7 +46,7 @@ impl Choice {
             Some(name) => BuiltIn::find(name)?,
             None => fitting(data, &input)?,
         };
-        let outputs = match (data.labels(), entry.loss) {
+        let outputs = match (data.labels(), &entry.loss) {
             (Labels::Classes(_), Loss::BinaryCrossentropy { .. }) if data.classes().len() == 2 => 1,
             (Labels::Classes(_), Loss::SparseCategoricalCrossentropy { .. }) => {
                 data.classes().len()
@@ -92,7 +92,7 @@ impl Choice {
         let Some(optimizer) = optimizer else {
             return self.entry.compile(model, rate);
         };
-        let loss = self.entry.loss;
+        let loss = self.entry.loss.clone();
         let metrics = match loss {
             Loss::MeanSquaredError => [Metric::MeanAbsoluteError],
             _ => [Metric::Accuracy],
@@ -208,7 +208,7 @@ fn fitting(data: &Dataset, input: &[usize]) -> Result<&'static BuiltIn, NnError>
     }
 }
 
-fn describe(loss: Loss) -> &'static str {
+fn describe(loss: &Loss) -> &'static str {
     match loss {
         Loss::MeanSquaredError => "numbers",
         Loss::BinaryCrossentropy { .. } => "two classes",

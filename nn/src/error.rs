@@ -158,6 +158,8 @@ pub enum NnError {
     /// Arrays of samples that do not go together.
     #[error("x has {x} samples and y has {y}: the first axes must be equal")]
     Samples { x: usize, y: usize },
+    #[error("{expected} arrays of labels expected, one for each trained output, found {found}")]
+    LabelCount { expected: usize, found: usize },
     #[error("{what} has no samples")]
     NoSamples { what: &'static str },
     /// A class that the model has no output for.

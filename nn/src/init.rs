@@ -21,6 +21,36 @@ pub enum Init {
     HeUniform,
     /// Normal of variance `2 / fan_in`, cut at two standard deviations.
     HeNormal,
+    /// Uniform within `sqrt(3 / fan_in)` of 0.
+    LecunUniform,
+    /// Normal of variance `1 / fan_in`, cut at two standard deviations.
+    LecunNormal,
+    /// Of variance `scale / n`, where `n` is what `fan` says.
+    VarianceScaling {
+        /// Numerator of the variance.
+        scale: f64,
+        /// Denominator.
+        fan: Fan,
+        /// How values are spread.
+        spread: Spread,
+    },
+    /// A random orthogonal matrix times `gain`; the last axis is the columns, all others the rows.
+    Orthogonal {
+        /// What it is multiplied by.
+        gain: f64,
+    },
+    /// The identity matrix times `gain`; rank 2.
+    Identity {
+        /// What it is multiplied by.
+        gain: f32,
+    },
+    /// Normal, cut at two standard deviations.
+    TruncatedNormal {
+        /// Mean.
+        mean: f32,
+        /// Standard deviation before cutting.
+        stddev: f32,
+    },
     /// Uniform in `low..=high`.
     Uniform {
         /// Least value.
@@ -35,6 +65,28 @@ pub enum Init {
         /// Standard deviation.
         stddev: f32,
     },
+}
+
+/// What a variance is divided by.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Fan {
+    /// The number of inputs of one output.
+    In,
+    /// The number of outputs of one input.
+    Out,
+    /// The mean of both.
+    Average,
+}
+
+/// How the values of [`Init::VarianceScaling`] are spread around 0.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Spread {
+    /// Evenly within a limit.
+    Uniform,
+    /// Normal.
+    Normal,
+    /// Normal, cut at two standard deviations.
+    TruncatedNormal,
 }
 
 /// Standard deviation of a standard normal that is cut at 2.
@@ -53,6 +105,45 @@ impl Init {
             Init::HeUniform => within(rng, 6.0 / fan_in),
             Init::GlorotNormal => cut_normal(rng, 2.0 / (fan_in + fan_out)),
             Init::HeNormal => cut_normal(rng, 2.0 / fan_in),
+            Init::LecunUniform => within(rng, 3.0 / fan_in),
+            Init::LecunNormal => cut_normal(rng, 1.0 / fan_in),
+            Init::VarianceScaling { scale, fan, spread } => {
+                let count = match fan {
+                    Fan::In => fan_in,
+                    Fan::Out => fan_out,
+                    Fan::Average => (fan_in + fan_out) / 2.0,
+                };
+                let variance = scale / count;
+                match spread {
+                    Spread::Uniform => within(rng, 3.0 * variance),
+                    Spread::TruncatedNormal => cut_normal(rng, variance),
+                    Spread::Normal => {
+                        let stddev = variance.sqrt() as f32;
+                        Box::new(move || stddev * rng.normal())
+                    }
+                }
+            }
+            Init::Orthogonal { gain } => listed(orthogonal(shape, gain, rng)),
+            Init::Identity { gain } => {
+                let columns = shape.last().copied().unwrap_or(1).max(1);
+                let mut n = 0;
+                Box::new(move || {
+                    n += 1;
+                    if (n - 1) / columns == (n - 1) % columns {
+                        gain
+                    } else {
+                        0.0
+                    }
+                })
+            }
+            Init::TruncatedNormal { mean, stddev } => Box::new(move || {
+                loop {
+                    let x = rng.normal();
+                    if x.abs() < 2.0 {
+                        return mean + stddev * x;
+                    }
+                }
+            }),
             Init::Uniform { low, high } => Box::new(move || rng.uniform_in(low, high)),
             Init::Normal { mean, stddev } => Box::new(move || mean + stddev * rng.normal()),
         };
@@ -75,6 +166,44 @@ fn cut_normal(rng: &mut Rng, variance: f64) -> Box<dyn FnMut() -> f32 + '_> {
             }
         }
     })
+}
+
+fn listed<'a>(values: Vec<f32>) -> Box<dyn FnMut() -> f32 + 'a> {
+    let mut values = values.into_iter();
+    Box::new(move || values.next().unwrap_or(0.0))
+}
+
+/// A matrix with orthonormal rows or columns, whichever are fewer, times `gain`: normal vectors made
+/// orthogonal one after the other, twice for accuracy.
+fn orthogonal(shape: &Shape, gain: f64, rng: &mut Rng) -> Vec<f32> {
+    let columns = shape.last().copied().unwrap_or(1);
+    let rows = shape.count() / columns.max(1);
+    let (count, length) = (rows.min(columns), rows.max(columns));
+    let mut vectors: Vec<Vec<f64>> = vec![];
+    while vectors.len() < count {
+        let mut v: Vec<f64> = (0..length).map(|_| f64::from(rng.normal())).collect();
+        for _ in 0..2 {
+            for u in &vectors {
+                let along: f64 = v.iter().zip(u).map(|(a, b)| a * b).sum();
+                v.iter_mut().zip(u).for_each(|(a, b)| *a -= along * b);
+            }
+        }
+        let norm = v.iter().map(|a| a * a).sum::<f64>().sqrt();
+        // A vector that lies in the span of the others is drawn again.
+        if norm > 1e-6 {
+            v.iter_mut().for_each(|a| *a /= norm);
+            vectors.push(v);
+        }
+    }
+    let at = |r: usize, c: usize| {
+        if rows <= columns {
+            vectors[r][c]
+        } else {
+            vectors[c][r]
+        }
+    };
+    let places = (0..rows).flat_map(|r| (0..columns).map(move |c| (r, c)));
+    places.map(|(r, c)| (gain * at(r, c)) as f32).collect()
 }
 
 /// Fan in and fan out of a kernel: the last two axes are inputs and outputs, others are space.
@@ -103,10 +232,18 @@ mod tests {
         (mean, variance, greatest)
     }
 
+    fn scaled(scale: f64, fan: Fan, spread: Spread) -> Init {
+        Init::VarianceScaling { scale, fan, spread }
+    }
+
     #[test]
     fn variances_are_those_of_the_names() {
         let shape = [200, 300];
-        let expected: [(Init, f64); 6] = [
+        let expected: [(Init, f64); 10] = [
+            (Init::LecunUniform, 1.0 / 200.0),
+            (Init::LecunNormal, 1.0 / 200.0),
+            (scaled(3.0, Fan::Out, Spread::Normal), 0.01),
+            (scaled(2.0, Fan::Average, Spread::Uniform), 0.008),
             (Init::GlorotUniform, 2.0 / 500.0),
             (Init::GlorotNormal, 2.0 / 500.0),
             (Init::HeUniform, 2.0 / 200.0),
@@ -133,6 +270,29 @@ mod tests {
         }
         let (.., greatest) = moments(Init::GlorotUniform, shape);
         assert!(greatest <= (6.0f64 / 500.0).sqrt() + 1e-7);
+    }
+
+    #[test]
+    fn orthogonal_matrices_are() {
+        for shape in [[3, 5], [5, 3], [4, 4]] {
+            let init = Init::Orthogonal { gain: 2.0 };
+            let x = init.array(&shape.into(), &mut Rng::new(2)).to_f64();
+            let at = |i: usize, k: usize| match shape[0] <= shape[1] {
+                true => x[i * shape[1] + k],
+                false => x[k * shape[1] + i],
+            };
+            let (n, length) = (shape[0].min(shape[1]), shape[0].max(shape[1]));
+            for (i, j) in (0..n).flat_map(|i| (0..n).map(move |j| (i, j))) {
+                let product: f64 = (0..length).map(|k| at(i, k) * at(j, k)).sum();
+                let expected = if i == j { 4.0 } else { 0.0 };
+                assert!(
+                    (product - expected).abs() < 1e-5,
+                    "{shape:?} {i} {j}: {product}"
+                );
+            }
+        }
+        let identity = Init::Identity { gain: 3.0 }.array(&[2, 3].into(), &mut Rng::new(0));
+        assert_eq!(identity.to_f64(), [3.0, 0.0, 0.0, 0.0, 3.0, 0.0]);
     }
 
     #[test]

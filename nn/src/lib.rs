@@ -45,5 +45,5 @@ pub mod trace;
 pub mod workloads;
 
 pub use error::NnError;
-pub use model::{FitOptions, History, Model, Sequential, Verbose};
+pub use model::{FitOptions, History, Model, Sequential, Target, Verbose};
 pub use tensor::{Tensor, Tracer};

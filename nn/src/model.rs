@@ -5,6 +5,8 @@
 
 mod batches;
 mod fit;
+mod minimise;
+mod nested;
 mod network;
 mod programs;
 mod progress;
@@ -19,13 +21,16 @@ use crate::host::{Feed, to_ndarray};
 use crate::layers::{Call, Input, Symbol, Weight};
 use crate::loss::Loss;
 use crate::metrics::Metric;
-use crate::optim::Optimizer;
+use crate::optim::{AVERAGE, Tuned};
 use crate::rng::Rng;
 use batches::Batches;
 use craneflow_ir::{Array, Graph, Verified};
 use ndarray::{ArrayD, Axis, concatenate};
 use network::Network;
 use programs::{Part, Training};
+
+pub use nested::Nested;
+pub use programs::Target;
 
 /// Layers one after the other.
 pub struct Sequential {
@@ -58,9 +63,10 @@ impl Sequential {
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Kind {
-    Train,
+    Train { weighted: bool },
     Evaluate,
     Predict,
+    Gradient,
 }
 
 /// A program with what it was compiled for.
@@ -129,30 +135,103 @@ impl Model {
         self
     }
 
-    /// Says how to train. Keeps the weights; the optimizer starts anew.
+    /// Says how to train the first output. Keeps the weights; the optimizer starts anew.
     pub fn compile(
         &mut self,
-        optimizer: impl Optimizer + 'static,
+        optimizer: impl Into<Tuned>,
         loss: Loss,
         metrics: &[Metric],
     ) -> Result<(), NnError> {
+        self.compile_all(optimizer, vec![Target::new(loss).metrics(metrics)])
+    }
+
+    /// `compile` for several trained outputs: a target for each of the first outputs.
+    pub fn compile_all(
+        &mut self,
+        optimizer: impl Into<Tuned>,
+        targets: Vec<Target>,
+    ) -> Result<(), NnError> {
+        let outputs = self.network.outputs.len();
+        if targets.is_empty() || targets.len() > outputs {
+            return Err(NnError::LabelCount {
+                expected: outputs,
+                found: targets.len(),
+            });
+        }
         self.pull();
+        let optimizer = optimizer.into();
         self.rate = optimizer.learning_rate();
-        self.training = Some(Training {
-            optimizer: Box::new(optimizer),
-            loss,
-            metrics: metrics.to_vec(),
-        });
+        self.training = Some(Training { optimizer, targets });
+        self.renew_training();
+        // Finds what is wrong with loss and metrics now, not at the first batch.
+        self.train_graph(1).map(|_| ())
+    }
+
+    /// Forgets programs and the state of training, and starts the latter anew.
+    fn renew_training(&mut self) {
         self.programs.clear();
         let weights = self.network.weights.len();
         self.parts.truncate(weights);
         self.state.truncate(weights);
         self.add_training_state();
-        // Finds what is wrong with loss and metrics now, not at the first batch.
-        self.train_graph(1).map(|_| ())
     }
 
-    /// The learning rate of the next step.
+    /// Sets whether the weights of a layer are trained, by its name, or by the path `outer/inner` of
+    /// a layer within another. The optimizer starts anew.
+    pub fn set_trainable(&mut self, layer: &str, trainable: bool) -> Result<(), NnError> {
+        self.pull();
+        let within = format!("{}.", layer.replace('/', "."));
+        let weights = self.network.weights.iter();
+        if !weights.clone().any(|w| w.name.starts_with(&within)) {
+            let layers = weights.filter_map(|w| Some(w.name.rsplit_once('.')?.0.to_string()));
+            let mut known: Vec<String> = layers.collect();
+            known.dedup();
+            return Err(NnError::Unknown {
+                what: "layer with weights called",
+                name: layer.to_string(),
+                known: known.iter().collect(),
+            });
+        }
+        let mut frozen = (*self.network.frozen).clone();
+        match trainable {
+            true => frozen.remove(layer),
+            false => frozen.insert(layer.to_string()),
+        };
+        self.network.freeze(frozen)?;
+        self.renew_training();
+        Ok(())
+    }
+
+    /// The model as a layer of another one, with copies of its weights to start from.
+    pub fn layer(&mut self) -> Nested {
+        self.pull();
+        let weights = self.network.weights.iter().zip(&self.state);
+        let values = weights.map(|(w, value)| (w.name.clone(), value.clone()));
+        Nested::new(self.network.clone(), values.collect())
+    }
+
+    /// Puts the moving averages of the weights in their place, if the optimizer keeps them.
+    pub fn use_averages(&mut self) -> Result<(), NnError> {
+        self.pull();
+        let mut found = false;
+        for index in 0..self.network.weights.len() {
+            let average = format!("{}.{AVERAGE}", self.network.weights[index].name);
+            let part = self.parts.iter().position(|p| p.name == average);
+            if let Some(part) = part {
+                self.state[index] = self.state[part].clone();
+                found = true;
+            }
+        }
+        self.version += 1;
+        match found {
+            true => Ok(()),
+            false => Err(NnError::Empty {
+                what: "moving averages; compile it with an optimizer.moving_average(..)",
+            }),
+        }
+    }
+
+    /// The learning rate of the next step, before a schedule.
     pub fn learning_rate(&self) -> f32 {
         self.rate
     }
@@ -164,7 +243,13 @@ impl Model {
 
     /// The graph of a training step for a batch of `batch` samples.
     pub fn train_graph(&self, batch: usize) -> Result<Verified<Graph>, NnError> {
-        programs::train(&self.network, self.training("train_graph")?, batch)
+        self.train_program(batch, false)
+    }
+
+    fn train_program(&self, batch: usize, weighted: bool) -> Result<Verified<Graph>, NnError> {
+        let training = self.training("train_graph")?;
+        let state = &self.parts[self.network.weights.len()..];
+        programs::train(&self.network, training, state, batch, weighted)
     }
 
     /// The graph of a prediction.
@@ -263,7 +348,7 @@ impl Model {
         self.state.clear();
         for (i, weight) in self.network.weights.iter().enumerate() {
             let mut rng = Rng::stream(self.seed, i as u64);
-            let array = weight.init.array(&weight.shape, &mut rng);
+            let array = weight.spec.start(&weight.shape, &mut rng);
             let (name, ty) = (weight.name.clone(), array.ty.clone());
             self.parts.push(Part { name, ty });
             self.state.push(array);
@@ -277,7 +362,7 @@ impl Model {
 
     fn add_training_state(&mut self) {
         if let Some(training) = &self.training {
-            let state = programs::training_state(&self.network, training, self.seed);
+            let state = programs::training_state(&self.network, training, &self.state, self.seed);
             let (parts, arrays): (Vec<_>, Vec<_>) = state.into_iter().unzip();
             self.parts.extend(parts);
             self.state.extend(arrays);
@@ -309,8 +394,8 @@ impl Model {
         if self.programs[index].version != self.version {
             self.pull();
             let held = match kind {
-                Kind::Train => self.state.len(),
-                Kind::Evaluate | Kind::Predict => self.network.weights.len(),
+                Kind::Train { .. } => self.state.len(),
+                _ => self.network.weights.len(),
             };
             let program = &mut self.programs[index];
             for (i, array) in self.state[..held].iter().enumerate() {
@@ -323,13 +408,16 @@ impl Model {
 
     fn compiled(&self, kind: Kind, batch: usize) -> Result<Compiled, NnError> {
         let graph = match kind {
-            Kind::Train => self.train_graph(batch)?,
+            Kind::Train { weighted } => self.train_program(batch, weighted)?,
             Kind::Evaluate => programs::evaluate(&self.network, self.training("evaluate")?, batch)?,
             Kind::Predict => self.predict_graph(batch)?,
+            Kind::Gradient => programs::gradient(&self.network, self.training("fit")?, batch)?,
         };
         let outputs = graph.outputs.len();
         let reports = match (&self.training, kind) {
-            (Some(t), Kind::Train | Kind::Evaluate) => outputs - 1 - t.metrics.len()..outputs,
+            (Some(t), Kind::Train { .. } | Kind::Evaluate) => {
+                outputs - t.reports(&self.network).len()..outputs
+            }
             _ => 0..0,
         };
         Ok(Compiled {

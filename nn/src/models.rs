@@ -28,7 +28,7 @@ const CLASSES: Loss = Loss::SparseCategoricalCrossentropy { from_logits: true };
 const YES_NO: Loss = Loss::BinaryCrossentropy { from_logits: true };
 
 /// All built-in models; the first is the default.
-pub const MODELS: [BuiltIn; 6] = [
+pub static MODELS: [BuiltIn; 6] = [
     BuiltIn {
         name: "digits_cnn",
         about: "small convolutional network for the bundled digits",
@@ -106,11 +106,11 @@ impl BuiltIn {
         match self.loss {
             Loss::MeanSquaredError => {
                 let optimizer = Sgd::new(rate.unwrap_or(0.01));
-                model.compile(optimizer, self.loss, &[Metric::MeanAbsoluteError])
+                model.compile(optimizer, self.loss.clone(), &[Metric::MeanAbsoluteError])
             }
             _ => {
                 let optimizer = Adam::new(rate.unwrap_or(0.001));
-                model.compile(optimizer, self.loss, &[Metric::Accuracy])
+                model.compile(optimizer, self.loss.clone(), &[Metric::Accuracy])
             }
         }
     }

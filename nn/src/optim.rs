@@ -1,25 +1,103 @@
 //! Optimizers: how a step changes the weights, as nodes of the step's graph.
 //!
-//! All state is explicit: slots (an array like the weight, starting at 0, for each weight) and
-//! counters (numbers of the whole optimizer). The learning rate is an input of the program, so that
-//! changing it needs no compilation.
+//! All state is explicit: slots (arrays for each weight) and counters (numbers of the whole
+//! optimizer). The learning rate is an input of the program, so that changing it needs no
+//! compilation. What is the same for all rules, such as clipping, schedules and averages, is in
+//! [`Tuned`].
 
+mod ada;
+mod adafactor;
+mod adam;
+mod adamax;
+mod ftrl;
+mod lamb;
+mod lbfgs;
+mod lion;
+mod muon;
+mod nadam;
+mod rms_prop;
+mod schedule;
+mod schedule_free;
+mod sgd;
+mod tuned;
+
+pub use ada::{Adadelta, Adagrad};
+pub use adafactor::Adafactor;
+pub use adam::{Adam, AdamW};
+pub use adamax::Adamax;
+pub use ftrl::Ftrl;
+pub use lamb::Lamb;
+pub use lbfgs::{Lbfgs, Minimum};
+pub use lion::Lion;
+pub use muon::Muon;
+pub use nadam::Nadam;
+pub use rms_prop::RmsProp;
+pub use schedule::Schedule;
+pub use schedule_free::ScheduleFreeAdamW;
+pub use sgd::Sgd;
+pub use tuned::{Tune, Tuned};
+
+pub(crate) use tuned::{AVERAGE, Job};
+
+use crate::error::NnError;
 use crate::tensor::{Tensor, Tracer};
+use craneflow_ir::{Array, DType, Scalar, Shape, Type};
 
-/// An optimizer.
+/// The rule of an optimizer.
 pub trait Optimizer: Send + Sync {
     /// The name in Keras's form.
     fn name(&self) -> &'static str;
     /// The learning rate to begin with.
     fn learning_rate(&self) -> f32;
-    /// Names of the slots of every weight.
-    fn slots(&self) -> Vec<&'static str>;
+    /// The slots of a weight of this shape.
+    fn slots(&self, shape: &Shape) -> Vec<Slot>;
     /// Names of the counters and what they start from.
     fn counters(&self) -> Vec<(&'static str, f32)>;
     /// What all updates of one step share: the next counters, and numbers that `update` gets.
     fn step(&self, tracer: &Tracer, rate: &Tensor, counters: &[Tensor]) -> Shared;
     /// The new weight and slots, from a weight, its gradient and its slots.
     fn update(&self, shared: &[Tensor], p: &Tensor, g: &Tensor, slots: &[Tensor]) -> Updated;
+}
+
+/// An array that an optimizer keeps for a weight.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Slot {
+    /// Its name, different from those of the other slots of the weight.
+    pub name: &'static str,
+    /// Its shape.
+    pub shape: Shape,
+    /// What it starts from.
+    pub start: Start,
+}
+
+impl Slot {
+    /// What it starts from, for a weight that starts from `weight`.
+    pub fn array(&self, weight: &Array) -> Array {
+        let ty = Type::new(DType::F32, self.shape.clone());
+        match self.start {
+            Start::Number(x) => Array::splat(ty, Scalar::f32(x)),
+            Start::Weight => weight.clone(),
+        }
+    }
+}
+
+/// What a slot starts from.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub enum Start {
+    /// This number everywhere.
+    Number(f32),
+    /// The weight, whose shape the slot has.
+    Weight,
+}
+
+/// Slots like the weight that start from 0.
+pub fn slots(shape: &Shape, names: &[&'static str]) -> Vec<Slot> {
+    let slot = |&name: &&'static str| Slot {
+        name,
+        shape: shape.clone(),
+        start: Start::Number(0.0),
+    };
+    names.iter().map(slot).collect()
 }
 
 /// What the updates of one step share.
@@ -38,321 +116,43 @@ pub struct Updated {
     pub slots: Vec<Tensor>,
 }
 
-/// Gradient descent: `p -= rate * g`; with momentum, `v = momentum * v - rate * g` and `p += v`, or
-/// `p += momentum * v - rate * g` in Nesterov's form.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Sgd {
-    /// Learning rate.
-    pub rate: f32,
-    /// Share of the velocity that a step keeps; 0 is plain descent.
-    pub momentum: f64,
-    /// Nesterov's form.
-    pub nesterov: bool,
+/// An optimizer of the table: its name, and the optimizer at a learning rate.
+type Row = (&'static str, fn(f32) -> Tuned);
+
+/// All optimizers by name, with their usual constants.
+const TABLE: [Row; 15] = [
+    ("sgd", |rate| Sgd::new(rate).into()),
+    ("adam", |rate| Adam::new(rate).into()),
+    ("adamw", |rate| AdamW::new(rate).into()),
+    ("rmsprop", |rate| RmsProp::new(rate).into()),
+    ("adagrad", |rate| Adagrad::new(rate).into()),
+    ("adadelta", |rate| Adadelta::new(rate).into()),
+    ("adamax", |rate| Adamax::new(rate).into()),
+    ("nadam", |rate| Nadam::new(rate).into()),
+    ("lion", |rate| Lion::new(rate).into()),
+    ("lamb", |rate| Lamb::new(rate).into()),
+    ("ftrl", |rate| Ftrl::new(rate).into()),
+    ("adafactor", |rate| Adafactor::new(rate).into()),
+    ("muon", |rate| Muon::new(rate).into()),
+    ("schedule_free_adamw", |rate| {
+        ScheduleFreeAdamW::new(rate).into()
+    }),
+    ("momentum", |rate| Sgd::new(rate).momentum(0.9).into()),
+];
+
+/// Names that [`from_name`] knows.
+pub fn names() -> impl Iterator<Item = &'static str> {
+    TABLE.iter().map(|(name, _)| *name)
 }
 
-impl Sgd {
-    /// Plain descent.
-    pub fn new(rate: f32) -> Sgd {
-        Sgd {
-            rate,
-            momentum: 0.0,
-            nesterov: false,
-        }
-    }
-
-    /// Sets the momentum.
-    pub fn momentum(mut self, momentum: f64) -> Sgd {
-        self.momentum = momentum;
-        self
-    }
-
-    /// Takes Nesterov's form.
-    pub fn nesterov(mut self) -> Sgd {
-        self.nesterov = true;
-        self
-    }
-}
-
-impl Default for Sgd {
-    fn default() -> Sgd {
-        Sgd::new(0.01)
-    }
-}
-
-impl Optimizer for Sgd {
-    fn name(&self) -> &'static str {
-        "sgd"
-    }
-
-    fn learning_rate(&self) -> f32 {
-        self.rate
-    }
-
-    fn slots(&self) -> Vec<&'static str> {
-        match self.momentum == 0.0 {
-            true => vec![],
-            false => vec!["momentum"],
-        }
-    }
-
-    fn counters(&self) -> Vec<(&'static str, f32)> {
-        vec![]
-    }
-
-    fn step(&self, _: &Tracer, rate: &Tensor, _: &[Tensor]) -> Shared {
-        Shared {
-            counters: vec![],
-            factors: vec![rate.clone()],
-        }
-    }
-
-    fn update(&self, shared: &[Tensor], p: &Tensor, g: &Tensor, slots: &[Tensor]) -> Updated {
-        let down = &shared[0] * g;
-        let Some(v) = slots.first() else {
-            return Updated {
-                weight: p - down,
-                slots: vec![],
-            };
-        };
-        let v = v * self.momentum - &down;
-        let weight = match self.nesterov {
-            true => p + (&v * self.momentum - down),
-            false => p + &v,
-        };
-        Updated {
-            weight,
-            slots: vec![v],
-        }
-    }
-}
-
-/// Adam: descent along the mean of the gradient over the root of the mean of its square, both
-/// corrected for having started at 0.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Adam {
-    /// Learning rate.
-    pub rate: f32,
-    /// Share of the mean that a step keeps.
-    pub beta1: f64,
-    /// Share of the mean square that a step keeps.
-    pub beta2: f64,
-    /// Added to the root.
-    pub epsilon: f64,
-}
-
-impl Adam {
-    /// With the usual constants: 0.9, 0.999, 1e-7.
-    pub fn new(rate: f32) -> Adam {
-        Adam {
-            rate,
-            beta1: 0.9,
-            beta2: 0.999,
-            epsilon: 1e-7,
-        }
-    }
-
-    /// Sets what is added to the root.
-    pub fn epsilon(mut self, epsilon: f64) -> Adam {
-        self.epsilon = epsilon;
-        self
-    }
-
-    /// The step without decay: `rate * (m / c1) / (sqrt(v / c2) + epsilon)` with the corrections
-    /// `c = 1 - beta^t`, written as `(rate * sqrt(c2) / c1) * m / (sqrt(v) + epsilon * sqrt(c2))` so
-    /// that all that depends on the step count is two scalars.
-    fn down(&self, shared: &[Tensor], g: &Tensor, slots: &[Tensor]) -> (Tensor, Vec<Tensor>) {
-        let m = &slots[0] * self.beta1 + g * (1.0 - self.beta1);
-        let v = &slots[1] * self.beta2 + g.square() * (1.0 - self.beta2);
-        let down = &shared[0] * &m / (v.sqrt() + &shared[1]);
-        (down, vec![m, v])
-    }
-}
-
-impl Default for Adam {
-    fn default() -> Adam {
-        Adam::new(0.001)
-    }
-}
-
-impl Optimizer for Adam {
-    fn name(&self) -> &'static str {
-        "adam"
-    }
-
-    fn learning_rate(&self) -> f32 {
-        self.rate
-    }
-
-    fn slots(&self) -> Vec<&'static str> {
-        vec!["momentum", "velocity"]
-    }
-
-    fn counters(&self) -> Vec<(&'static str, f32)> {
-        vec![("beta1_power", 1.0), ("beta2_power", 1.0)]
-    }
-
-    fn step(&self, _: &Tracer, rate: &Tensor, counters: &[Tensor]) -> Shared {
-        let power1 = &counters[0] * self.beta1;
-        let power2 = &counters[1] * self.beta2;
-        let root = (1.0 - &power2).sqrt();
-        let rate = rate * &root / (1.0 - &power1);
-        Shared {
-            factors: vec![rate, root * self.epsilon],
-            counters: vec![power1, power2],
-        }
-    }
-
-    fn update(&self, shared: &[Tensor], p: &Tensor, g: &Tensor, slots: &[Tensor]) -> Updated {
-        let (down, slots) = self.down(shared, g, slots);
-        Updated {
-            weight: p - down,
-            slots,
-        }
-    }
-}
-
-/// Adam with weight decay apart from the gradient: `p -= rate * decay * p` besides.
-#[derive(Clone, Debug, PartialEq)]
-pub struct AdamW {
-    /// The rest of it.
-    pub adam: Adam,
-    /// Share of the weight that a step of rate 1 would take.
-    pub decay: f64,
-}
-
-impl AdamW {
-    /// With the usual constants, and decay 0.004.
-    pub fn new(rate: f32) -> AdamW {
-        AdamW {
-            adam: Adam::new(rate),
-            decay: 0.004,
-        }
-    }
-
-    /// Sets the decay.
-    pub fn decay(mut self, decay: f64) -> AdamW {
-        self.decay = decay;
-        self
-    }
-}
-
-impl Default for AdamW {
-    fn default() -> AdamW {
-        AdamW::new(0.001)
-    }
-}
-
-impl Optimizer for AdamW {
-    fn name(&self) -> &'static str {
-        "adamw"
-    }
-
-    fn learning_rate(&self) -> f32 {
-        self.adam.rate
-    }
-
-    fn slots(&self) -> Vec<&'static str> {
-        self.adam.slots()
-    }
-
-    fn counters(&self) -> Vec<(&'static str, f32)> {
-        self.adam.counters()
-    }
-
-    fn step(&self, tracer: &Tracer, rate: &Tensor, counters: &[Tensor]) -> Shared {
-        let mut shared = self.adam.step(tracer, rate, counters);
-        shared.factors.push(1.0 - rate * self.decay);
-        shared
-    }
-
-    fn update(&self, shared: &[Tensor], p: &Tensor, g: &Tensor, slots: &[Tensor]) -> Updated {
-        let (down, slots) = self.adam.down(shared, g, slots);
-        Updated {
-            weight: p * &shared[2] - down,
-            slots,
-        }
-    }
-}
-
-/// RMSprop: descent along the gradient over the root of the mean of its square.
-#[derive(Clone, Debug, PartialEq)]
-pub struct RmsProp {
-    /// Learning rate.
-    pub rate: f32,
-    /// Share of the mean square that a step keeps.
-    pub rho: f64,
-    /// Share of the velocity that a step keeps; 0 is none.
-    pub momentum: f64,
-    /// Added to the mean square.
-    pub epsilon: f64,
-}
-
-impl RmsProp {
-    /// With the usual constants: rho 0.9, no momentum, 1e-7.
-    pub fn new(rate: f32) -> RmsProp {
-        RmsProp {
-            rate,
-            rho: 0.9,
-            momentum: 0.0,
-            epsilon: 1e-7,
-        }
-    }
-
-    /// Sets the momentum.
-    pub fn momentum(mut self, momentum: f64) -> RmsProp {
-        self.momentum = momentum;
-        self
-    }
-}
-
-impl Default for RmsProp {
-    fn default() -> RmsProp {
-        RmsProp::new(0.001)
-    }
-}
-
-impl Optimizer for RmsProp {
-    fn name(&self) -> &'static str {
-        "rmsprop"
-    }
-
-    fn learning_rate(&self) -> f32 {
-        self.rate
-    }
-
-    fn slots(&self) -> Vec<&'static str> {
-        match self.momentum == 0.0 {
-            true => vec!["velocity"],
-            false => vec!["velocity", "momentum"],
-        }
-    }
-
-    fn counters(&self) -> Vec<(&'static str, f32)> {
-        vec![]
-    }
-
-    fn step(&self, _: &Tracer, rate: &Tensor, _: &[Tensor]) -> Shared {
-        Shared {
-            counters: vec![],
-            factors: vec![rate.clone()],
-        }
-    }
-
-    fn update(&self, shared: &[Tensor], p: &Tensor, g: &Tensor, slots: &[Tensor]) -> Updated {
-        let v = &slots[0] * self.rho + g.square() * (1.0 - self.rho);
-        let down = &shared[0] * g / (&v + self.epsilon).sqrt();
-        match slots.get(1) {
-            None => Updated {
-                weight: p - down,
-                slots: vec![v],
-            },
-            Some(m) => {
-                let m = m * self.momentum + down;
-                Updated {
-                    weight: p - &m,
-                    slots: vec![v, m],
-                }
-            }
-        }
-    }
+/// The optimizer of this name at this learning rate, with its usual constants.
+pub fn from_name(name: &str, rate: f32) -> Result<Tuned, NnError> {
+    let found = TABLE.iter().find(|(n, _)| *n == name);
+    found
+        .map(|(_, new)| new(rate))
+        .ok_or_else(|| NnError::Unknown {
+            what: "optimizer",
+            name: name.to_string(),
+            known: names().collect(),
+        })
 }

@@ -230,6 +230,11 @@ impl Tensor {
         &self.tracer
     }
 
+    /// Its place in the graph; `None` after an error.
+    pub(crate) fn value(&self) -> Option<Value> {
+        self.value
+    }
+
     /// Element type and shape.
     pub fn ty(&self) -> &Type {
         &self.ty

@@ -162,20 +162,19 @@ impl Training<'_> {
         };
         let weights = declare(&self.weights, &mut inputs);
         let mut state = declare(&self.state, &mut inputs);
+        let starts = inputs.clone();
         let mut input = |name: String, array: Array| {
             let input = tracer.input(&name, array.ty.clone());
             inputs.push(array);
             (name, input)
         };
         let mut slots: Vec<Vec<(String, Tensor)>> = vec![];
-        for (name, tensor) in &weights.0 {
-            let zeros = || Array::splat(tensor.ty().clone(), Scalar::f32(0.0));
-            let names = self.optimizer.slots().into_iter();
-            slots.push(
-                names
-                    .map(|slot| input(format!("{name}.{slot}"), zeros()))
-                    .collect(),
-            );
+        for ((name, tensor), start) in weights.0.iter().zip(&starts) {
+            let all = self.optimizer.slots(tensor.shape()).into_iter();
+            let slot = |slot: crate::optim::Slot| {
+                input(format!("{name}.{}", slot.name), slot.array(start))
+            };
+            slots.push(all.map(slot).collect());
         }
         let counters = self.optimizer.counters().into_iter();
         let counters: Vec<(String, Tensor)> = counters

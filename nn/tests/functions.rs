@@ -128,6 +128,16 @@ fn activations() {
     check_gradient(&[6], &X, |x| x.abs() + x.square().sqrt() * x.maximum(0.25));
 }
 
+/// Worked out by hand: of 0.5, 0.2 and -1, two are in the support, and the level is -0.15. (Keras's
+/// own adds up too much when the support has several elements.)
+#[test]
+fn sparsemax_projects_on_probabilities() {
+    let x = (f32s([2, 3]), &[0.5, 0.2, -1.0, 1.0, 2.0, 0.5][..]);
+    let expected = [0.65, 0.35, 0.0, 0.0, 1.0, 0.0];
+    check(&[x], |x| f::sparsemax(&x[0]), &expected);
+    check_gradient(&[2, 3], &[0.5, 0.2, -1.0, 0.3, 0.1, 0.15], f::sparsemax);
+}
+
 #[test]
 fn rows() {
     let x = || (f32s([2, 3]), &[0.0, 0.0, 0.0, 100.0, 101.0, 102.0][..]);
@@ -279,12 +289,12 @@ fn losses_and_metrics() {
         );
         check(
             &[logits(), classes()],
-            |x| Metric::Accuracy.value(sparse, &x[1], &p(&x[0])),
+            |x| Metric::Accuracy.value(&sparse, &x[1], &p(&x[0])),
             &[1.0],
         );
         check(
             &[logits(), rows()],
-            |x| Metric::Accuracy.value(dense, &x[1], &p(&x[0])),
+            |x| Metric::Accuracy.value(&dense, &x[1], &p(&x[0])),
             &[1.0],
         );
     }
@@ -297,7 +307,7 @@ fn losses_and_metrics() {
         check(&[z(), yes()], |x| loss.value(&x[1], &p(&x[0])), &expected);
         check(
             &[z(), yes()],
-            |x| Metric::Accuracy.value(loss, &x[1], &p(&x[0])),
+            |x| Metric::Accuracy.value(&loss, &x[1], &p(&x[0])),
             &[1.0 / 3.0],
         );
     }
@@ -305,7 +315,7 @@ fn losses_and_metrics() {
     check(&[z(), yes()], |x| mse.value(&x[1], &x[0]), &[2.0]);
     check(
         &[z(), yes()],
-        |x| Metric::MeanAbsoluteError.value(mse, &x[1], &x[0]),
+        |x| Metric::MeanAbsoluteError.value(&mse, &x[1], &x[0]),
         &[4.0 / 3.0],
     );
     // At a logit of exactly 0 the slope is a half less the label, as on both sides.
@@ -327,7 +337,11 @@ fn steps(optimizer: &dyn Optimizer) -> f64 {
         let t = x[0].tracer();
         let scalar = |v: f32| t.scalar(DType::F32, f64::from(v));
         let mut p = scalar(1.0);
-        let mut slots: Vec<Tensor> = optimizer.slots().iter().map(|_| scalar(0.0)).collect();
+        let mut slots: Vec<Tensor> = optimizer
+            .slots(x[0].shape())
+            .iter()
+            .map(|_| scalar(0.0))
+            .collect();
         let counters = optimizer.counters().into_iter();
         let mut counters: Vec<Tensor> = counters.map(|(_, start)| scalar(start)).collect();
         for i in 0..3 {

@@ -1,97 +1,120 @@
-//! Convolution and pooling of `[batch, height, width, channels]` tensors.
+//! Convolution over one, two or three spatial axes: tensors are `[batch, space.., channels]`.
 
+use super::window::{edges, must_be_positive};
 use crate::error::NnError;
 use crate::tensor::Tensor;
-use craneflow_ir::ops::common::{ConvDims, Reducer, Window};
-use craneflow_ir::ops::{Convolution, ReduceWindow};
-use craneflow_ir::{Array, Scalar, Type};
+use craneflow_ir::ops::Convolution;
+use craneflow_ir::ops::common::{ConvDims, Window};
 
-/// What is put around an image.
+/// What is put around a tensor of `N` spatial axes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub enum Padding {
+pub enum Padding<const N: usize = 2> {
     /// Nothing: windows lie inside.
     #[default]
     Valid,
     /// As much as makes the output `ceil(extent / stride)`; the odd one goes to the end.
     Same,
-    /// `(before, after)` for height and width.
-    Explicit([(usize, usize); 2]),
+    /// All of it before, so that an output depends on no later input.
+    Causal,
+    /// `(before, after)` for every spatial axis.
+    Explicit([(usize, usize); N]),
 }
 
-/// Options of [`conv2d`].
+/// Options of [`conv`].
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Conv {
+pub struct Conv<const N: usize = 2> {
     /// Steps between windows.
-    pub strides: [usize; 2],
+    pub strides: [usize; N],
     /// What is put around.
-    pub padding: Padding,
+    pub padding: Padding<N>,
     /// Distance of the elements of a window.
-    pub dilation: [usize; 2],
+    pub dilation: [usize; N],
     /// Groups of channels that are convolved apart.
     pub groups: usize,
 }
 
-impl Default for Conv {
-    fn default() -> Conv {
+impl<const N: usize> Default for Conv<N> {
+    fn default() -> Conv<N> {
         Conv {
-            strides: [1, 1],
+            strides: [1; N],
             padding: Padding::Valid,
-            dilation: [1, 1],
+            dilation: [1; N],
             groups: 1,
         }
     }
 }
 
-/// Options of pooling.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Pool {
-    /// Extents of a window.
-    pub size: [usize; 2],
-    /// Steps between windows.
-    pub strides: [usize; 2],
-    /// What is put around; it never counts.
-    pub padding: Padding,
+/// The axes of a tensor of `spatial` spatial axes, for messages.
+pub(crate) fn axes_of(spatial: usize) -> &'static str {
+    match spatial {
+        1 => "(batch, time, channels)",
+        2 => "(batch, height, width, channels)",
+        3 => "(batch, depth, height, width, channels)",
+        _ => "(batch, space.., channels)",
+    }
 }
 
-const RANK: &str = "(batch, height, width, channels)";
+fn kernel_axes(spatial: usize) -> &'static str {
+    match spatial {
+        1 => "(time, channels, filters) as kernel",
+        2 => "(height, width, channels, filters) as kernel",
+        3 => "(depth, height, width, channels, filters) as kernel",
+        _ => "(space.., channels, filters) as kernel",
+    }
+}
 
-/// Convolves `[n,h,w,c]` with a kernel `[kh,kw,c/groups,filters]`, giving `[n,h',w',filters]`.
+/// Batch first, channels last; the kernel's channels and filters at these axes.
+fn dims(spatial: usize, kernel_input: usize, kernel_output: usize) -> ConvDims {
+    let space: Vec<usize> = (1..=spatial).collect();
+    ConvDims {
+        input_batch: 0,
+        input_feature: spatial + 1,
+        input_spatial: space.clone(),
+        kernel_input,
+        kernel_output,
+        kernel_spatial: (0..spatial).collect(),
+        output_batch: 0,
+        output_feature: spatial + 1,
+        output_spatial: space,
+    }
+}
+
+/// [`conv`] of images.
 pub fn conv2d(x: &Tensor, kernel: &Tensor, options: &Conv) -> Tensor {
+    conv(x, kernel, options)
+}
+
+/// Convolves `[n, space.., c]` with a kernel `[window.., c / groups, filters]`, giving
+/// `[n, space'.., filters]`.
+pub fn conv<const N: usize>(x: &Tensor, kernel: &Tensor, options: &Conv<N>) -> Tensor {
     let op = "convolution";
-    let kernel_axes = "(height, width, channels, filters) as kernel";
-    if !x.must_have_rank(op, 4, RANK) || !kernel.must_have_rank(op, 4, kernel_axes) {
+    if !x.must_have_rank(op, N + 2, axes_of(N)) || !kernel.must_have_rank(op, N + 2, kernel_axes(N))
+    {
         return x.poisoned(x.ty().clone());
     }
     let (xs, ks) = (x.shape(), kernel.shape());
-    let guess = x.ty().with_shape([xs[0], xs[1], xs[2], ks[3]]);
-    if let Some(error) = channels(x, kernel, options.groups) {
+    let mut guess = xs.0.clone();
+    guess[N + 1] = ks[N + 1];
+    let guess = x.ty().with_shape(guess);
+    if let Some(error) = channels(x, kernel, options.groups, N) {
         return x.fail(guess, error);
     }
-    let Some(window) = window(
+    let size: [usize; N] = std::array::from_fn(|i| ks[i]);
+    let window = super::window::window(
         x,
         op,
-        [ks[0], ks[1]],
+        size,
         options.strides,
         options.padding,
         options.dilation,
-    ) else {
+    );
+    let Some(window) = window else {
         return x.poisoned(guess);
-    };
-    let image = || ConvDims {
-        input_batch: 0,
-        input_feature: 3,
-        input_spatial: vec![1, 2],
-        kernel_input: 2,
-        kernel_output: 3,
-        kernel_spatial: vec![0, 1],
-        output_batch: 0,
-        output_feature: 3,
-        output_spatial: vec![1, 2],
     };
     let op = Convolution {
         window,
-        reversal: vec![false; 2],
-        dims: image(),
+        reversal: vec![false; N],
+        dims: dims(N, N, N + 1),
         feature_groups: options.groups,
         batch_groups: 1,
     };
@@ -99,8 +122,8 @@ pub fn conv2d(x: &Tensor, kernel: &Tensor, options: &Conv) -> Tensor {
 }
 
 /// What is wrong with the channels of a convolution.
-fn channels(x: &Tensor, kernel: &Tensor, groups: usize) -> Option<NnError> {
-    let (channels, filters) = (x.shape()[3], kernel.shape()[3]);
+fn channels(x: &Tensor, kernel: &Tensor, groups: usize, spatial: usize) -> Option<NnError> {
+    let (channels, filters) = (x.shape()[spatial + 1], kernel.shape()[spatial + 1]);
     let divides = |n: usize| groups > 0 && n.is_multiple_of(groups);
     if !divides(channels) || !divides(filters) {
         return Some(NnError::Argument {
@@ -111,135 +134,135 @@ fn channels(x: &Tensor, kernel: &Tensor, groups: usize) -> Option<NnError> {
             found: groups.to_string(),
         });
     }
-    (channels / groups != kernel.shape()[2]).then(|| NnError::Extents {
+    (channels / groups != kernel.shape()[spatial]).then(|| NnError::Extents {
         layer: x.tracer().current(),
         op: "convolution",
         left: x.shape().clone(),
         right: kernel.shape().clone(),
-        left_axis: 3,
-        right_axis: 2,
+        left_axis: spatial + 1,
+        right_axis: spatial,
     })
 }
 
-/// The greatest element of every window.
-pub fn max_pool2d(x: &Tensor, pool: &Pool) -> Tensor {
-    pooled(x, pool, "max_pool2d", Reducer::Max)
-}
-
-/// The mean of every window; padding does not count.
-pub fn avg_pool2d(x: &Tensor, pool: &Pool) -> Tensor {
-    let sum = pooled(x, pool, "avg_pool2d", Reducer::Sum);
-    if !x.tracer().ok() {
-        return sum;
-    }
-    if pool.padding == Padding::Valid {
-        return sum / (pool.size[0] * pool.size[1]) as f64;
-    }
-    let counts: [Vec<usize>; 2] = [0, 1].map(|i| {
-        let extent = x.shape()[1 + i];
-        let (before, _) = edges(pool.padding, i, extent, pool.size[i], pool.strides[i]);
-        let count = |at: usize| {
-            let start = (at * pool.strides[i]) as i64 - before;
-            let end = (start + pool.size[i] as i64).min(extent as i64);
-            (end - start.max(0)).max(1) as usize
-        };
-        (0..sum.shape()[1 + i]).map(count).collect()
-    });
-    let ty = Type::new(x.dtype(), [1, counts[0].len(), counts[1].len(), 1]);
-    let width = counts[1].len();
-    let count = |i: usize| (counts[0][i / width] * counts[1][i % width]) as f64;
-    let counts = Array::from_fn(ty, |i| Scalar::from_f64(x.dtype(), count(i)));
-    sum / x.tracer().constant(counts)
-}
-
-/// The mean of every channel: `[n,h,w,c]` gives `[n,c]`.
-pub fn global_avg_pool2d(x: &Tensor) -> Tensor {
-    if x.must_have_rank("global_average_pool2d", 4, RANK) {
-        x.mean(&[1, 2])
-    } else {
-        x.poisoned(x.ty().clone())
-    }
-}
-
-fn pooled(x: &Tensor, pool: &Pool, op: &'static str, kind: Reducer) -> Tensor {
-    if !x.must_have_rank(op, 4, RANK) {
+/// Convolves every channel with windows of its own: `[n, space.., c]` and a kernel
+/// `[window.., c, multiplier]` give `[n, space'.., c * multiplier]`, the outputs of one channel side
+/// by side.
+pub fn depthwise_conv<const N: usize>(x: &Tensor, kernel: &Tensor, options: &Conv<N>) -> Tensor {
+    let op = "depthwise convolution";
+    if !x.must_have_rank(op, N + 2, axes_of(N)) || !kernel.must_have_rank(op, N + 2, kernel_axes(N))
+    {
         return x.poisoned(x.ty().clone());
     }
-    let plane = window(x, op, pool.size, pool.strides, pool.padding, [1, 1]);
-    let Some(plane) = plane else {
-        return x.poisoned(x.ty().clone());
+    let ks = kernel.shape();
+    let mut shape = ks.0[..N].to_vec();
+    shape.extend([1, ks[N] * ks[N + 1]]);
+    let options = Conv {
+        groups: x.shape()[N + 1],
+        ..options.clone()
     };
-    let window = Window {
-        size: vec![1, pool.size[0], pool.size[1], 1],
-        stride: vec![1, pool.strides[0], pool.strides[1], 1],
-        padding: vec![(0, 0), plane.padding[0], plane.padding[1], (0, 0)],
-        ..Window::new(&[1; 4])
-    };
-    let op = ReduceWindow { kind, window };
-    x.tracer().push(op.into(), &[x], x.ty().clone())
+    conv(x, &kernel.reshape(&shape), &options)
 }
 
-/// The window of the two spatial axes; notes an error when it is senseless or fits nowhere.
-fn window(
+/// The transpose of [`conv`]: `[n, space.., c]` with a kernel `[window.., filters, c]`. Padding
+/// `Valid` gives extents `(extent - 1) * stride + max(reach, stride)`, `Same` gives
+/// `extent * stride`; other paddings are an error. `output_padding` chooses the extent where several
+/// have the same transpose.
+pub fn conv_transpose<const N: usize>(
     x: &Tensor,
-    op: &'static str,
-    size: [usize; 2],
-    strides: [usize; 2],
-    padding: Padding,
-    dilation: [usize; 2],
-) -> Option<Window> {
-    let options = [
-        ("a window", size),
-        ("a stride", strides),
-        ("a dilation", dilation),
-    ];
-    for (what, numbers) in options {
-        if numbers.contains(&0) {
-            let error = NnError::Argument {
-                layer: x.tracer().current(),
-                op,
-                what,
-                expected: "at least 1".to_string(),
-                found: "0".to_string(),
-            };
-            x.fail(x.ty().clone(), error);
-            return None;
+    kernel: &Tensor,
+    options: &Conv<N>,
+    output_padding: Option<[usize; N]>,
+) -> Tensor {
+    let op = "transposed convolution";
+    let (strides, dilation) = (options.strides, options.dilation);
+    let positive = must_be_positive(x, op, "a stride", &strides)
+        && must_be_positive(x, op, "a dilation", &dilation);
+    if !positive
+        || !x.must_have_rank(op, N + 2, axes_of(N))
+        || !kernel.must_have_rank(op, N + 2, kernel_axes(N))
+    {
+        return x.poisoned(x.ty().clone());
+    }
+    let ks = kernel.shape();
+    let mut guess = x.shape().0.clone();
+    guess[N + 1] = ks[N];
+    let guess = x.ty().with_shape(guess);
+    if x.shape()[N + 1] != ks[N + 1] {
+        let error = NnError::Extents {
+            layer: x.tracer().current(),
+            op,
+            left: x.shape().clone(),
+            right: ks.clone(),
+            left_axis: N + 1,
+            right_axis: N + 1,
+        };
+        return x.fail(guess, error);
+    }
+    let mut padding = vec![];
+    for i in 0..N {
+        let reach = (ks[i].max(1) - 1) * dilation[i] + 1;
+        let extra = output_padding.map(|extra| extra[i]);
+        match transposed_edges(options.padding, reach, strides[i], extra) {
+            Some(edges) => padding.push(edges),
+            None => {
+                let error = NnError::Argument {
+                    layer: x.tracer().current(),
+                    op,
+                    what: "the padding",
+                    expected: "Valid or Same".to_string(),
+                    found: format!("{:?}", options.padding),
+                };
+                return x.fail(guess, error);
+            }
         }
     }
-    let reach = [0, 1].map(|i| (size[i] - 1) * dilation[i] + 1);
-    let padding = [0, 1].map(|i| edges(padding, i, x.shape()[1 + i], reach[i], strides[i]));
     let window = Window {
-        size: size.to_vec(),
-        stride: strides.to_vec(),
-        padding: padding.to_vec(),
-        base_dilation: vec![1; 2],
+        size: ks.0[..N].to_vec(),
+        stride: vec![1; N],
+        padding,
+        base_dilation: strides.to_vec(),
         window_dilation: dilation.to_vec(),
     };
-    for (i, reach) in reach.into_iter().enumerate() {
-        if window.count(i, x.shape()[1 + i]) == 0 {
-            let error = NnError::Window {
-                layer: x.tracer().current(),
-                op,
-                window: reach,
-                shape: x.shape().clone(),
-                axis: 1 + i,
-            };
-            x.fail(x.ty().clone(), error);
-            return None;
-        }
-    }
-    Some(window)
+    let op = Convolution {
+        window,
+        reversal: vec![true; N],
+        dims: dims(N, N + 1, N),
+        feature_groups: 1,
+        batch_groups: 1,
+    };
+    x.tracer().push(op.into(), &[x, kernel], guess)
 }
 
-/// Padding before and after one spatial axis, for windows that reach over `reach` elements.
-fn edges(padding: Padding, i: usize, extent: usize, reach: usize, stride: usize) -> (i64, i64) {
-    match padding {
-        Padding::Valid => (0, 0),
-        Padding::Explicit(edges) => (edges[i].0 as i64, edges[i].1 as i64),
-        Padding::Same => {
-            let covered = (extent.div_ceil(stride).max(1) - 1) * stride + reach;
-            let total = covered.saturating_sub(extent) as i64;
-            (total / 2, total - total / 2)
+/// Zeros around the spread input of a transposed convolution, as Keras has them.
+fn transposed_edges<const N: usize>(
+    padding: Padding<N>,
+    reach: usize,
+    stride: usize,
+    extra: Option<usize>,
+) -> Option<(i64, i64)> {
+    let (before, total) = match padding {
+        Padding::Valid => {
+            let extra = extra.unwrap_or(stride.saturating_sub(reach));
+            (reach - 1, 2 * (reach - 1) + extra)
         }
-    }
+        Padding::Same => {
+            let total = match extra {
+                None => (reach + stride).saturating_sub(2),
+                Some(extra) => (reach + reach % 2 + extra).saturating_sub(2),
+            };
+            (total.div_ceil(2).min(reach - 1), total)
+        }
+        Padding::Causal | Padding::Explicit(_) => return None,
+    };
+    Some((before as i64, total as i64 - before as i64))
+}
+
+/// Padding for every spatial axis of a window of `reach` elements.
+pub(crate) fn padding_of<const N: usize>(
+    x: &Tensor,
+    padding: Padding<N>,
+    reach: [usize; N],
+    strides: [usize; N],
+) -> [(i64, i64); N] {
+    std::array::from_fn(|i| edges(padding, i, x.shape()[1 + i], reach[i], strides[i]))
 }

@@ -1,9 +1,13 @@
-//! What a layer sees while its model is traced: weights, state, randomness.
+//! What a layer sees while its model is traced: weights, state, randomness, masks, penalties.
 
+use super::{Layer, Role, Weight, WeightSpec};
+use crate::error::NnError;
 use crate::functional::random_bits;
-use crate::init::Init;
 use crate::tensor::{Tensor, Tracer};
-use craneflow_ir::{DType, Shape, Type};
+use craneflow_ir::{Array, DType, Type};
+use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
+use std::sync::Arc;
 
 /// What the program is for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -12,28 +16,6 @@ pub enum Mode {
     Training,
     /// The model as it is used.
     Inference,
-}
-
-/// What a weight is for.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Role {
-    /// Trained by the optimizer.
-    Trainable,
-    /// State that the layer itself updates, such as running statistics.
-    State,
-}
-
-/// A weight of a model: `f32`.
-#[derive(Clone, PartialEq, Debug)]
-pub struct Weight {
-    /// `<layer>.<weight>`, unique in the model.
-    pub name: String,
-    /// Extents.
-    pub shape: Shape,
-    /// How it starts.
-    pub init: Init,
-    /// What it is for.
-    pub role: Role,
 }
 
 /// The trace of a model, as layers see it.
@@ -45,8 +27,22 @@ pub struct Cx {
     random: Option<Tensor>,
     /// New values of state, by position in `weights`.
     updates: Vec<(usize, Tensor)>,
+    /// Masks of tensors.
+    masks: Vec<(Tensor, Tensor)>,
+    penalties: Vec<Tensor>,
+    /// Whether the current layer is frozen.
+    frozen: bool,
+    /// Paths of layers that are frozen in this model.
+    frozen_layers: Arc<BTreeSet<String>>,
+    /// Values that weights start from, by path of the layer they are within.
+    starts: Vec<(String, Arc<BTreeMap<String, Array>>)>,
+    /// What weights go through before a layer sees them.
+    rewrite: Option<Rewrite>,
     fixed: bool,
 }
+
+/// A change of a weight, by its name in the layer.
+pub(crate) type Rewrite = Rc<dyn Fn(&mut Cx, &str, Tensor) -> Tensor>;
 
 impl Cx {
     /// For a first trace, which finds out what weights there are.
@@ -57,6 +53,12 @@ impl Cx {
             weights: vec![],
             random: None,
             updates: vec![],
+            masks: vec![],
+            penalties: vec![],
+            frozen: false,
+            frozen_layers: Arc::default(),
+            starts: vec![],
+            rewrite: None,
             fixed: false,
         }
     }
@@ -69,13 +71,17 @@ impl Cx {
         random: Option<Tensor>,
     ) -> Cx {
         Cx {
-            tracer: tracer.clone(),
-            mode,
             weights,
             random,
-            updates: vec![],
             fixed: true,
+            ..Cx::new(tracer, mode)
         }
+    }
+
+    /// Sets the paths of the layers that are frozen.
+    pub(crate) fn freeze(mut self, layers: &Arc<BTreeSet<String>>) -> Cx {
+        self.frozen_layers = layers.clone();
+        self
     }
 
     /// The trace.
@@ -88,16 +94,27 @@ impl Cx {
         self.mode == Mode::Training
     }
 
+    /// Whether the current layer is frozen: its weights are not trained, and statistics stay.
+    pub fn frozen(&self) -> bool {
+        self.frozen
+    }
+
     /// The trainable weight `name` of the current layer.
-    pub fn weight(&mut self, name: &str, shape: &[usize], init: Init) -> Tensor {
-        let index = self.index(name, shape, init, Role::Trainable);
-        self.weights[index].1.clone()
+    pub fn weight(&mut self, name: &str, shape: &[usize], spec: impl Into<WeightSpec>) -> Tensor {
+        let role = match self.frozen {
+            true => Role::Frozen,
+            false => Role::Trainable,
+        };
+        let weight = self.declared(name, shape, spec.into(), role);
+        match self.rewrite.clone() {
+            Some(rewrite) => rewrite(self, name, weight),
+            None => weight,
+        }
     }
 
     /// The state `name` of the current layer, as it was before the step.
-    pub fn state(&mut self, name: &str, shape: &[usize], init: Init) -> Tensor {
-        let index = self.index(name, shape, init, Role::State);
-        self.weights[index].1.clone()
+    pub fn state(&mut self, name: &str, shape: &[usize], spec: impl Into<WeightSpec>) -> Tensor {
+        self.declared(name, shape, spec.into(), Role::State)
     }
 
     /// Gives the state `name` of the current layer, which exists, its value after the step. The last
@@ -119,6 +136,89 @@ impl Cx {
         let (next, bits) = random_bits(&state, shape);
         self.random = Some(next);
         bits
+    }
+
+    /// Uniform random numbers in `[0, 1)`.
+    pub fn uniform(&mut self, shape: &[usize]) -> Tensor {
+        crate::functional::uniform(&self.random_bits(shape), DType::F32)
+    }
+
+    /// Standard normal random numbers.
+    pub fn normal(&mut self, shape: &[usize]) -> Tensor {
+        let (radius, angle) = (self.random_bits(shape), self.random_bits(shape));
+        crate::functional::normal(&radius, &angle, DType::F32)
+    }
+
+    /// Adds a scalar to the loss.
+    pub fn add_loss(&mut self, penalty: Tensor) {
+        self.penalties.push(penalty);
+    }
+
+    /// What was added to the loss.
+    pub fn penalties(&self) -> &[Tensor] {
+        &self.penalties
+    }
+
+    /// Which positions of `x` count: `bool[batch, time]`, if anything said so.
+    pub fn mask(&self, x: &Tensor) -> Option<Tensor> {
+        let value = x.value()?;
+        let found = self.masks.iter().find(|(of, _)| of.value() == Some(value));
+        found.map(|(_, mask)| mask.clone())
+    }
+
+    /// Says which positions of `x` count.
+    pub fn set_mask(&mut self, x: &Tensor, mask: Tensor) {
+        self.masks.retain(|(of, _)| of.value() != x.value());
+        self.masks.push((x.clone(), mask));
+    }
+
+    /// Applies a layer under a name: what a layer that holds others does with them. A mask goes from
+    /// an input on to results that keep its batch and time.
+    pub fn call_all(&mut self, name: &str, layer: &dyn Layer, x: &[Tensor]) -> Vec<Tensor> {
+        let outer = self.frozen;
+        let tracer = self.tracer.clone();
+        let results = tracer.layer(name, || {
+            let path = self.tracer.current().0;
+            self.frozen |= !layer.meta().trainable || self.frozen_layers.contains(&path);
+            layer.forward_all(self, x)
+        });
+        self.frozen = outer;
+        let masked = x.iter().find_map(|x| Some((x, self.mask(x)?)));
+        if let Some((x, mask)) = masked {
+            for y in &results {
+                let keeps = y.rank() == x.rank() && y.shape().starts_with(mask.shape());
+                if keeps && self.mask(y).is_none() {
+                    self.set_mask(y, mask.clone());
+                }
+            }
+        }
+        results
+    }
+
+    /// `call_all` for a layer of one result.
+    pub fn call(&mut self, name: &str, layer: &dyn Layer, x: &[Tensor]) -> Tensor {
+        self.call_all(name, layer, x).swap_remove(0)
+    }
+
+    /// Runs `f` with values that the weights within the current layer start from.
+    pub(crate) fn starting<T>(
+        &mut self,
+        values: &Arc<BTreeMap<String, Array>>,
+        f: impl FnOnce(&mut Cx) -> T,
+    ) -> T {
+        let within = self.full_name("");
+        self.starts.push((within, values.clone()));
+        let result = f(self);
+        self.starts.pop();
+        result
+    }
+
+    /// Runs `f` with weights that go through `rewrite` before a layer sees them.
+    pub(crate) fn rewriting<T>(&mut self, rewrite: Rewrite, f: impl FnOnce(&mut Cx) -> T) -> T {
+        let outer = self.rewrite.replace(rewrite);
+        let result = f(self);
+        self.rewrite = outer;
+        result
     }
 
     /// All weights in order of declaration.
@@ -143,23 +243,35 @@ impl Cx {
         }
     }
 
-    fn index(&mut self, name: &str, shape: &[usize], init: Init, role: Role) -> usize {
+    fn declared(&mut self, name: &str, shape: &[usize], spec: WeightSpec, role: Role) -> Tensor {
         let name = self.full_name(name);
-        if let Some(index) = self.weights.iter().position(|(w, _)| w.name == name) {
-            return index;
+        if let Some((_, tensor)) = self.weights.iter().find(|(w, _)| w.name == name) {
+            return tensor.clone();
         }
-        assert!(
-            !self.fixed,
-            "the first trace of a model sees all weights: {name}"
-        );
+        let ty = Type::new(DType::F32, shape);
+        if self.fixed {
+            let error = NnError::Unknown {
+                what: "weight in the first trace of the model called",
+                name,
+                known: self.weights.iter().map(|(w, _)| &w.name).collect(),
+            };
+            return self.tracer.fail(ty, error);
+        }
+        let started = self.starts.iter().find_map(|(within, values)| {
+            let value = values.get(name.strip_prefix(within.as_str())?)?;
+            Some(Arc::new(value.clone()))
+        });
         let weight = Weight {
             name: name.clone(),
             shape: shape.into(),
-            init,
+            spec: WeightSpec {
+                value: started.or(spec.value.clone()),
+                ..spec
+            },
             role,
         };
-        let input = self.tracer.input(&name, Type::new(DType::F32, shape));
-        self.weights.push((weight, input));
-        self.weights.len() - 1
+        let input = self.tracer.input(&name, ty);
+        self.weights.push((weight, input.clone()));
+        input
     }
 }

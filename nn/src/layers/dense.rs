@@ -1,8 +1,12 @@
 //! Fully connected layers and tables of vectors.
 
-use super::{Activation, Meta, layer};
+use super::activation::penalise;
+use super::{Activation, Cx, Layer, Meta, Regularizer, WeightSpec, layer, options, weight_options};
+use crate::error::NnError;
+use crate::functional::einsum;
 use crate::init::Init;
-use craneflow_ir::DType;
+use crate::tensor::Tensor;
+use craneflow_ir::{Cmp, DType};
 
 /// `activation(x . kernel + bias)` over the last axis: `[.., in]` gives `[.., units]`.
 #[derive(Clone, Debug)]
@@ -10,9 +14,10 @@ pub struct Dense {
     meta: Meta,
     units: usize,
     activation: Activation,
-    bias: bool,
-    kernel_init: Init,
-    bias_init: Init,
+    use_bias: bool,
+    kernel: WeightSpec,
+    bias: WeightSpec,
+    activity_regularizer: Option<Regularizer>,
 }
 
 impl Dense {
@@ -22,36 +27,35 @@ impl Dense {
             meta: Meta::new("dense"),
             units,
             activation: Activation::Linear,
-            bias: true,
-            kernel_init: Init::GlorotUniform,
-            bias_init: Init::Zeros,
+            use_bias: true,
+            kernel: Init::GlorotUniform.into(),
+            bias: Init::Zeros.into(),
+            activity_regularizer: None,
         }
-    }
-
-    /// Sets the activation.
-    pub fn activation(mut self, activation: Activation) -> Dense {
-        self.activation = activation;
-        self
     }
 
     /// Leaves the bias out.
     pub fn no_bias(mut self) -> Dense {
-        self.bias = false;
+        self.use_bias = false;
         self
     }
 
-    /// Sets how the kernel `[in, units]` starts.
-    pub fn kernel_init(mut self, init: Init) -> Dense {
-        self.kernel_init = init;
-        self
-    }
-
-    /// Sets how the bias `[units]` starts.
-    pub fn bias_init(mut self, init: Init) -> Dense {
-        self.bias_init = init;
+    /// Adds a penalty on the output to the loss, divided by the size of the batch.
+    pub fn activity_regularizer(mut self, regularizer: Regularizer) -> Dense {
+        self.activity_regularizer = Some(regularizer);
         self
     }
 }
+
+options!(Dense {
+    /// Sets the activation.
+    activation: Activation,
+});
+
+weight_options!(Dense {
+    kernel: "the kernel `[in, units]`" kernel_init kernel_regularizer kernel_constraint,
+    bias: "the bias `[units]`" bias_init bias_regularizer bias_constraint,
+});
 
 layer!(Dense, |self, cx, x| {
     let x = &x[0];
@@ -60,10 +64,100 @@ layer!(Dense, |self, cx, x| {
         return x.clone();
     }
     let width = x.dim(-1);
-    let kernel = cx.weight("kernel", &[width, self.units], self.kernel_init);
+    let kernel = cx.weight("kernel", &[width, self.units], self.kernel.clone());
     let mut y = x.matmul(&kernel);
-    if self.bias {
-        y = y + cx.weight("bias", &[self.units], self.bias_init);
+    if self.use_bias {
+        y = y + cx.weight("bias", &[self.units], self.bias.clone());
+    }
+    let y = self.activation.apply(&y);
+    penalise(cx, self.activity_regularizer, &y);
+    y
+});
+
+/// A sum of products of the input and a kernel, written as an equation: `"abc,cd->abd"` is a dense
+/// layer. Letters of the kernel alone have their extents from `output`, the shape of the result
+/// without the batch.
+#[derive(Clone, Debug)]
+pub struct EinsumDense {
+    meta: Meta,
+    equation: String,
+    output: Vec<usize>,
+    bias_axes: String,
+    activation: Activation,
+    kernel: WeightSpec,
+    bias: WeightSpec,
+}
+
+impl EinsumDense {
+    /// Linear, without bias, `GlorotUniform`.
+    pub fn new(equation: &str, output: &[usize]) -> EinsumDense {
+        EinsumDense {
+            meta: Meta::new("einsum_dense"),
+            equation: equation.to_string(),
+            output: output.to_vec(),
+            bias_axes: String::new(),
+            activation: Activation::Linear,
+            kernel: Init::GlorotUniform.into(),
+            bias: Init::Zeros.into(),
+        }
+    }
+
+    /// Adds a bias along the axes of these letters.
+    pub fn bias_axes(mut self, letters: &str) -> EinsumDense {
+        self.bias_axes = letters.to_string();
+        self
+    }
+
+    /// Letters of input, kernel and result.
+    fn letters(&self) -> Option<[Vec<char>; 3]> {
+        let (operands, result) = self.equation.split_once("->")?;
+        let (x, kernel) = operands.split_once(',')?;
+        Some([x, kernel, result].map(|part| part.trim().chars().collect()))
+    }
+
+    /// Shapes of the kernel and of the bias, for an input of this shape.
+    fn shapes(&self, x: &[usize]) -> Option<(Vec<usize>, Vec<usize>)> {
+        let [input, kernel, result] = self.letters()?;
+        let place = |letters: &[char], c: char| letters.iter().position(|&l| l == c);
+        let extent = |c: char| match place(&input, c) {
+            Some(i) => x.get(i).copied(),
+            None => self.output.get(place(&result, c)?.checked_sub(1)?).copied(),
+        };
+        let kernel = kernel.iter().map(|&c| extent(c)).collect::<Option<_>>()?;
+        let biased = |&&c: &&char| self.bias_axes.contains(c);
+        let first = result.iter().position(|c| self.bias_axes.contains(*c));
+        let axes = result[first.unwrap_or(result.len())..].iter();
+        let bias = axes.map(|c| if biased(&c) { extent(*c) } else { Some(1) });
+        Some((kernel, bias.collect::<Option<_>>()?))
+    }
+}
+
+options!(EinsumDense {
+    /// Sets the activation.
+    activation: Activation,
+});
+
+weight_options!(EinsumDense {
+    kernel: "the kernel" kernel_init kernel_regularizer kernel_constraint,
+    bias: "the bias" bias_init bias_regularizer bias_constraint,
+});
+
+layer!(EinsumDense, |self, cx, x| {
+    let x = &x[0];
+    let Some((kernel, bias)) = self.shapes(x.shape()) else {
+        let error = NnError::Argument {
+            layer: x.tracer().current(),
+            op: "einsum_dense",
+            what: "the equation",
+            expected: format!("one for {} and an output {:?}", x.shape(), self.output),
+            found: format!("\"{}\"", self.equation),
+        };
+        return x.fail(x.ty().clone(), error);
+    };
+    let kernel = cx.weight("kernel", &kernel, self.kernel.clone());
+    let mut y = einsum(&self.equation, x, &kernel);
+    if !self.bias_axes.is_empty() {
+        y = y + cx.weight("bias", &bias, self.bias.clone());
     }
     self.activation.apply(&y)
 });
@@ -75,7 +169,8 @@ pub struct Embedding {
     meta: Meta,
     rows: usize,
     width: usize,
-    init: Init,
+    table: WeightSpec,
+    mask_zero: bool,
 }
 
 impl Embedding {
@@ -86,22 +181,90 @@ impl Embedding {
             meta: Meta::new("embedding"),
             rows,
             width,
-            init: Init::Uniform { low, high },
+            table: Init::Uniform { low, high }.into(),
+            mask_zero: false,
         }
     }
 
-    /// Sets how the table starts.
-    pub fn init(mut self, init: Init) -> Embedding {
-        self.init = init;
+    /// Takes number 0 for padding, which later layers leave out.
+    pub fn mask_zero(mut self) -> Embedding {
+        self.mask_zero = true;
         self
     }
 }
 
-layer!(Embedding, |self, cx, x| {
-    let table = cx.weight("embeddings", &[self.rows, self.width], self.init);
-    match x[0].dtype().is_float() {
-        // Data sets hold numbers as floats; whole ones below 2^24 are exact.
-        true => table.take(&x[0].convert(DType::I32)),
-        false => table.take(&x[0]),
-    }
+weight_options!(Embedding {
+    table: "the table `[rows, width]`" init regularizer constraint,
 });
+
+layer!(Embedding, |self, cx, x| {
+    let table = cx.weight("embeddings", &[self.rows, self.width], self.table.clone());
+    let numbers = whole(&x[0]);
+    let y = table.take(&numbers);
+    if self.mask_zero && numbers.rank() == 2 {
+        cx.set_mask(&y, numbers.compare(Cmp::Ne, 0));
+    }
+    y
+});
+
+/// Data sets hold numbers as floats; whole ones below 2^24 are exact.
+fn whole(x: &Tensor) -> Tensor {
+    match x.dtype().is_float() {
+        true => x.convert(DType::I32),
+        false => x.clone(),
+    }
+}
+
+/// An [`Embedding`] whose table also leads back, from vectors to scores of the numbers.
+#[derive(Clone, Debug)]
+pub struct ReversibleEmbedding {
+    embedding: Embedding,
+    back: bool,
+}
+
+impl ReversibleEmbedding {
+    /// A table of `rows` vectors of `width` numbers, uniform within 0.05 of 0.
+    pub fn new(rows: usize, width: usize) -> ReversibleEmbedding {
+        let mut embedding = Embedding::new(rows, width);
+        embedding.meta = Meta::new("reversible_embedding");
+        ReversibleEmbedding {
+            embedding,
+            back: false,
+        }
+    }
+
+    /// The layer of the same table that gives `[.., rows]` scores for vectors `[.., width]`.
+    pub fn reversed(&self) -> ReversibleEmbedding {
+        ReversibleEmbedding {
+            back: true,
+            ..self.clone()
+        }
+    }
+
+    /// Names the layer; else it is called by its kind and a number.
+    pub fn name(mut self, name: &str) -> ReversibleEmbedding {
+        self.embedding.meta.name = Some(name.to_string());
+        self
+    }
+
+    /// Sets how the table `[rows, width]` starts.
+    pub fn init(mut self, init: Init) -> ReversibleEmbedding {
+        self.embedding.table.init = init;
+        self
+    }
+}
+
+impl Layer for ReversibleEmbedding {
+    fn meta(&self) -> &Meta {
+        &self.embedding.meta
+    }
+
+    fn forward(&self, cx: &mut Cx, x: &[Tensor]) -> Tensor {
+        if !self.back {
+            return self.embedding.forward(cx, x);
+        }
+        let e = &self.embedding;
+        let table = cx.weight("embeddings", &[e.rows, e.width], e.table.clone());
+        x[0].matmul(&table.t())
+    }
+}

@@ -1,23 +1,32 @@
-//! Pooling, and other layers without weights that change shapes.
+//! Pooling over one, two or three spatial axes.
 
-use super::{Meta, layer};
-use crate::functional::{Padding, Pool, avg_pool2d, global_avg_pool2d, max_pool2d};
-use craneflow_ir::Shape;
+use super::{Meta, by_rank, layer, options};
+use crate::functional::{
+    Padding, Pool, adaptive_avg_pool, adaptive_max_pool, avg_pool, axes_of, max_pool,
+};
+use craneflow_ir::DType;
 
 macro_rules! pool {
-    ($Pool:ident, $kind:literal, $function:ident, $about:literal) => {
+    ($Pool:ident, $One:ident $Two:ident $Three:ident, $kinds:expr, $function:ident, $about:literal) => {
         #[doc = $about]
         #[derive(Clone, Debug)]
-        pub struct $Pool {
+        pub struct $Pool<const N: usize> {
             meta: Meta,
-            options: Pool,
+            options: Pool<N>,
         }
 
-        impl $Pool {
-            /// Windows of `size` (height, width) side by side, inside the image.
-            pub fn new(size: [usize; 2]) -> $Pool {
+        #[doc = concat!($about, " Series `[batch, time, channels]`.")]
+        pub type $One = $Pool<1>;
+        #[doc = concat!($about, " Images `[batch, height, width, channels]`.")]
+        pub type $Two = $Pool<2>;
+        #[doc = concat!($about, " Volumes `[batch, depth, height, width, channels]`.")]
+        pub type $Three = $Pool<3>;
+
+        impl<const N: usize> $Pool<N> {
+            /// Windows of `size` side by side, inside.
+            pub fn new(size: [usize; N]) -> Self {
                 $Pool {
-                    meta: Meta::new($kind),
+                    meta: Meta::new(by_rank($kinds, N)),
                     options: Pool {
                         size,
                         strides: size,
@@ -27,100 +36,141 @@ macro_rules! pool {
             }
 
             /// Sets the steps between windows.
-            pub fn strides(mut self, strides: [usize; 2]) -> $Pool {
+            pub fn strides(mut self, strides: [usize; N]) -> Self {
                 self.options.strides = strides;
                 self
             }
 
-            /// Sets what is put around the image; it never counts.
-            pub fn padding(mut self, padding: Padding) -> $Pool {
+            /// Sets what is put around; it never counts.
+            pub fn padding(mut self, padding: Padding<N>) -> Self {
                 self.options.padding = padding;
                 self
             }
         }
 
-        layer!($Pool, |self, _cx, x| $function(&x[0], &self.options));
+        layer!([const N: usize] $Pool[N], |self, _cx, x| $function(&x[0], &self.options));
     };
 }
 pool!(
-    MaxPool2D,
-    "max_pooling2d",
-    max_pool2d,
-    "The greatest element of every window of an image."
+    MaxPoolNd, MaxPool1D MaxPool2D MaxPool3D,
+    ["max_pooling1d", "max_pooling2d", "max_pooling3d"],
+    max_pool,
+    "The greatest element of every window."
 );
 pool!(
-    AveragePool2D,
-    "average_pooling2d",
-    avg_pool2d,
-    "The mean of every window of an image."
+    AveragePoolNd, AveragePool1D AveragePool2D AveragePool3D,
+    ["average_pooling1d", "average_pooling2d", "average_pooling3d"],
+    avg_pool,
+    "The mean of every window."
 );
 
-/// The mean of every channel of an image: `[batch, height, width, channels]` gives
-/// `[batch, channels]`.
-#[derive(Clone, Debug)]
-pub struct GlobalAveragePool2D {
-    meta: Meta,
-}
-
-impl GlobalAveragePool2D {
-    /// The layer.
-    #[expect(
-        clippy::new_without_default,
-        reason = "a new layer has an identity of its own"
-    )]
-    pub fn new() -> GlobalAveragePool2D {
-        GlobalAveragePool2D {
-            meta: Meta::new("global_average_pooling2d"),
+macro_rules! global_pool {
+    ($Pool:ident, $One:ident $Two:ident $Three:ident, $kinds:expr, |$cx:ident, $x:ident, $axes:ident| $pooled:expr, $about:literal) => {
+        #[doc = concat!($about, ": `[batch, space.., channels]` gives `[batch, channels]`.")]
+        #[derive(Clone, Debug)]
+        pub struct $Pool<const N: usize> {
+            meta: Meta,
+            keepdims: bool,
         }
-    }
-}
 
-layer!(GlobalAveragePool2D, |self, _cx, x| global_avg_pool2d(&x[0]));
+        #[doc = concat!($about, " of series.")]
+        pub type $One = $Pool<1>;
+        #[doc = concat!($about, " of images.")]
+        pub type $Two = $Pool<2>;
+        #[doc = concat!($about, " of volumes.")]
+        pub type $Three = $Pool<3>;
 
-/// All elements of a sample in one row: `[batch, ..]` gives `[batch, n]`.
-#[derive(Clone, Debug)]
-pub struct Flatten {
-    meta: Meta,
-}
-
-impl Flatten {
-    /// The layer.
-    #[expect(
-        clippy::new_without_default,
-        reason = "a new layer has an identity of its own"
-    )]
-    pub fn new() -> Flatten {
-        Flatten {
-            meta: Meta::new("flatten"),
+        impl<const N: usize> $Pool<N> {
+            /// The layer.
+            #[expect(
+                clippy::new_without_default,
+                reason = "a new layer has an identity of its own"
+            )]
+            pub fn new() -> Self {
+                $Pool {
+                    meta: Meta::new(by_rank($kinds, N)),
+                    keepdims: false,
+                }
+            }
         }
-    }
+
+        options!([const N: usize] $Pool[N] {
+            /// Sets whether the spatial axes stay, with extent 1.
+            keepdims: bool,
+        });
+
+        layer!([const N: usize] $Pool[N], |self, $cx, x| {
+            let $x = &x[0];
+            if !$x.must_have_rank(by_rank($kinds, N), N + 2, axes_of(N)) {
+                return $x.clone();
+            }
+            let $axes: Vec<isize> = (1..=N as isize).collect();
+            let y = $pooled;
+            match self.keepdims {
+                true => y.keep($x, &$axes),
+                false => y,
+            }
+        });
+    };
 }
-
-layer!(Flatten, |self, _cx, x| {
-    let batch = x[0].dim(0);
-    let count = x[0].shape().count() / batch.max(1);
-    x[0].reshape(&[batch, count])
-});
-
-/// The elements of every sample under another shape.
-#[derive(Clone, Debug)]
-pub struct Reshape {
-    meta: Meta,
-    shape: Shape,
-}
-
-impl Reshape {
-    /// To `shape`, that of one sample without the batch.
-    pub fn new(shape: impl Into<Shape>) -> Reshape {
-        Reshape {
-            meta: Meta::new("reshape"),
-            shape: shape.into(),
+global_pool!(
+    GlobalAveragePoolNd, GlobalAveragePool1D GlobalAveragePool2D GlobalAveragePool3D,
+    ["global_average_pooling1d", "global_average_pooling2d", "global_average_pooling3d"],
+    |cx, x, axes| match cx.mask(x).filter(|mask| mask.rank() == 2 && N == 1) {
+        // The mean of the positions that count.
+        Some(mask) => {
+            let mask = mask.expand_dims(2).convert(DType::F32);
+            (x * &mask).sum(&axes) / mask.sum(&axes)
         }
-    }
-}
+        None => x.mean(&axes),
+    },
+    "The mean of every channel"
+);
+global_pool!(
+    GlobalMaxPoolNd, GlobalMaxPool1D GlobalMaxPool2D GlobalMaxPool3D,
+    ["global_max_pooling1d", "global_max_pooling2d", "global_max_pooling3d"],
+    |_cx, x, axes| x.max(&axes),
+    "The greatest element of every channel"
+);
 
-layer!(Reshape, |self, _cx, x| {
-    let mut shape = vec![x[0].dim(0)];
-    shape.extend(self.shape.iter());
-    x[0].reshape(&shape)
-});
+macro_rules! adaptive_pool {
+    ($Pool:ident, $One:ident $Two:ident $Three:ident, $kinds:expr, $function:ident, $about:literal) => {
+        #[doc = concat!($about, " of as many windows as there shall be outputs, of nearly equal sizes.")]
+        #[derive(Clone, Debug)]
+        pub struct $Pool<const N: usize> {
+            meta: Meta,
+            outputs: [usize; N],
+        }
+
+        #[doc = concat!($about, " of windows of series.")]
+        pub type $One = $Pool<1>;
+        #[doc = concat!($about, " of windows of images.")]
+        pub type $Two = $Pool<2>;
+        #[doc = concat!($about, " of windows of volumes.")]
+        pub type $Three = $Pool<3>;
+
+        impl<const N: usize> $Pool<N> {
+            /// With these extents of the output.
+            pub fn new(outputs: [usize; N]) -> Self {
+                $Pool {
+                    meta: Meta::new(by_rank($kinds, N)),
+                    outputs,
+                }
+            }
+        }
+
+        layer!([const N: usize] $Pool[N], |self, _cx, x| $function(&x[0], self.outputs));
+    };
+}
+adaptive_pool!(
+    AdaptiveAveragePoolNd, AdaptiveAveragePool1D AdaptiveAveragePool2D AdaptiveAveragePool3D,
+    ["adaptive_average_pooling1d", "adaptive_average_pooling2d", "adaptive_average_pooling3d"],
+    adaptive_avg_pool,
+    "The means"
+);
+adaptive_pool!(
+    AdaptiveMaxPoolNd, AdaptiveMaxPool1D AdaptiveMaxPool2D AdaptiveMaxPool3D,
+    ["adaptive_max_pooling1d", "adaptive_max_pooling2d", "adaptive_max_pooling3d"],
+    adaptive_max_pool,
+    "The greatest elements"
+);

@@ -6,7 +6,11 @@ use std::sync::Arc;
 
 /// What flows between layers of a functional model: `Dense::new(10).call(&x)`.
 #[derive(Clone)]
-pub struct Symbol(Arc<Node>);
+pub struct Symbol {
+    node: Arc<Node>,
+    /// Which result of the layer.
+    result: usize,
+}
 
 struct Node {
     /// Increases with creation, so it is a topological order.
@@ -68,16 +72,24 @@ impl Input {
 impl Symbol {
     fn new(source: Source) -> Symbol {
         let id = Meta::new("").id;
-        Symbol(Arc::new(Node { id, source }))
+        Symbol {
+            node: Arc::new(Node { id, source }),
+            result: 0,
+        }
     }
 
-    /// Position in the order of creation.
+    /// Position of the call in the order of creation.
     pub(crate) fn id(&self) -> u64 {
-        self.0.id
+        self.node.id
+    }
+
+    /// Which result of the call it is.
+    pub(crate) fn result(&self) -> usize {
+        self.result
     }
 
     pub(crate) fn source(&self) -> &Source {
-        &self.0.source
+        &self.node.source
     }
 }
 
@@ -92,6 +104,16 @@ pub trait Call: Layer + Clone + Sized + 'static {
     fn call_all(&self, x: &[&Symbol]) -> Symbol {
         let x = x.iter().map(|&x| x.clone()).collect();
         Symbol::new(Source::Layer(Arc::new(self.clone()), x))
+    }
+
+    /// All results of the layer, for layers that have several.
+    fn results_of(&self, x: &[&Symbol]) -> Vec<Symbol> {
+        let first = self.call_all(x);
+        let result = |result| Symbol {
+            result,
+            ..first.clone()
+        };
+        (0..self.results()).map(result).collect()
     }
 }
 

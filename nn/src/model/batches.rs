@@ -1,10 +1,10 @@
 //! Samples cut into batches and put into the inputs of programs.
 
-use super::network::Network;
+use super::network::{Network, numbered};
+use super::programs::Target;
 use crate::engine::Engine;
 use crate::error::{Layer, NnError};
 use crate::host::Feed;
-use crate::loss::Loss;
 use craneflow_ir::{DType, Type};
 
 /// The samples of all inputs, and the labels last if there are any, each with the type that the
@@ -12,6 +12,7 @@ use craneflow_ir::{DType, Type};
 pub(crate) struct Batches<'a> {
     arrays: Vec<Feed<'a>>,
     samples: usize,
+    weighted: bool,
 }
 
 impl<'a> Batches<'a> {
@@ -19,7 +20,7 @@ impl<'a> Batches<'a> {
     pub fn new(
         network: &Network,
         x: &'a [Feed<'_>],
-        labels: Option<(Loss, &'a Feed<'_>)>,
+        labels: Option<(&[Target], &'a [Feed<'_>])>,
     ) -> Result<Batches<'a>, NnError> {
         if x.len() != network.inputs.len() {
             return Err(NnError::FeedCount {
@@ -36,19 +37,46 @@ impl<'a> Batches<'a> {
         for ((name, input), feed) in network.inputs.iter().zip(x) {
             arrays.push(fitted(name, feed, input.batch(samples))?);
         }
-        if let Some((loss, y)) = labels {
-            if y.rows() != samples {
-                let y = y.rows();
-                return Err(NnError::Samples { x: samples, y });
+        if let Some((targets, labels)) = labels {
+            if labels.len() != targets.len() {
+                return Err(NnError::LabelCount {
+                    expected: targets.len(),
+                    found: labels.len(),
+                });
             }
-            let output = network.output_type(0, samples);
-            let y = fitted("y", y, loss.labels(&output))?;
-            if let Loss::SparseCategoricalCrossentropy { .. } = loss {
-                check_classes(&y, output.shape.last().copied().unwrap_or(1))?;
+            for (i, (target, y)) in targets.iter().zip(labels).enumerate() {
+                if y.rows() != samples {
+                    let y = y.rows();
+                    return Err(NnError::Samples { x: samples, y });
+                }
+                let output = network.output_type(i, samples);
+                let y = fitted(&numbered("y", i), y, target.loss.labels(&output))?;
+                if let Some(classes) = target.loss.classes(&output) {
+                    check_classes(&y, classes)?;
+                }
+                arrays.push(y);
             }
-            arrays.push(y);
         }
-        Ok(Batches { arrays, samples })
+        Ok(Batches {
+            arrays,
+            samples,
+            weighted: false,
+        })
+    }
+
+    /// Adds a weight for every sample.
+    pub fn weigh(&mut self, weights: Option<&'a Feed<'_>>) -> Result<(), NnError> {
+        if let Some(weights) = weights {
+            let ty = Type::new(DType::F32, [self.samples]);
+            self.arrays.push(fitted("sample_weight", weights, ty)?);
+            self.weighted = true;
+        }
+        Ok(())
+    }
+
+    /// Whether samples have weights.
+    pub fn weighted(&self) -> bool {
+        self.weighted
     }
 
     /// Number of samples.

@@ -1,11 +1,14 @@
 //! Training and evaluation loops.
 
 use super::batches::Batches;
+use super::programs::Report;
 use super::progress::Progress;
 use super::{Kind, Model};
+use crate::engine::Engine;
 use crate::error::{Layer, NnError};
 use crate::host::Feed;
 use crate::rng::Rng;
+use craneflow_ir::{Array, DType, Type};
 use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
@@ -37,6 +40,10 @@ pub struct FitOptions<'a> {
     pub validation_split: f64,
     /// Samples and labels for validation, evaluated after every epoch.
     pub validation_data: Option<(Feed<'a>, Feed<'a>)>,
+    /// A weight for every sample, in the loss alone.
+    pub sample_weight: Option<Feed<'a>>,
+    /// A weight for every class, by number; classes beyond have 1.
+    pub class_weight: Vec<f32>,
     /// What is printed.
     pub verbose: Verbose,
     /// The learning rate of each epoch, counted from 0 over the life of the model; else it stays.
@@ -55,6 +62,8 @@ impl Default for FitOptions<'_> {
             shuffle: true,
             validation_split: 0.0,
             validation_data: None,
+            sample_weight: None,
+            class_weight: vec![],
             verbose: Verbose::default(),
             schedule: None,
             on_epoch: None,
@@ -93,25 +102,59 @@ impl History {
     }
 }
 
-/// Means of what programs report, weighted by the sizes of the batches.
-struct Means {
-    names: Vec<String>,
-    sums: Vec<f64>,
+/// What programs report, added up over batches.
+struct Totals {
+    reports: Vec<Report>,
+    sums: Vec<Vec<f64>>,
+    /// Which of them are sums already, and not means over the samples of a batch.
+    additive: Vec<bool>,
     samples: usize,
 }
 
-impl Means {
-    fn add(&mut self, values: impl Iterator<Item = f32>, samples: usize) {
-        for (sum, value) in self.sums.iter_mut().zip(values) {
-            *sum += f64::from(value) * samples as f64;
+impl Totals {
+    fn new(reports: Vec<Report>) -> Totals {
+        Totals {
+            sums: vec![vec![0.0]; reports.len()],
+            additive: vec![false; reports.len()],
+            reports,
+            samples: 0,
+        }
+    }
+
+    /// Adds what a program reports of a batch, in the outputs of these positions.
+    fn add(&mut self, engine: &Engine, outputs: &[usize], samples: usize) {
+        for (i, &output) in outputs.iter().enumerate() {
+            if engine.outputs()[output].ty.rank() == 0 {
+                self.sums[i][0] += f64::from(engine.scalar(output)) * samples as f64;
+                continue;
+            }
+            let values = engine.output(output).to_f64();
+            self.additive[i] = true;
+            self.sums[i].resize(values.len(), 0.0);
+            let pairs = self.sums[i].iter_mut().zip(values);
+            pairs.for_each(|(sum, value)| *sum += value);
         }
         self.samples += samples;
     }
 
     fn logs(&self) -> Logs {
-        let mean = |sum: &f64| sum / self.samples.max(1) as f64;
-        let means = self.sums.iter().map(mean);
-        self.names.iter().cloned().zip(means).collect()
+        let number = |i: usize| -> f64 {
+            let mean = [self.sums[i][0] / self.samples.max(1) as f64];
+            let sums = if self.additive[i] {
+                &self.sums[i][..]
+            } else {
+                &mean
+            };
+            match &self.reports[i].metric {
+                Some(metric) => metric.result(sums),
+                None => sums[0],
+            }
+        };
+        let names = self.reports.iter().map(|r| r.name.clone());
+        names
+            .enumerate()
+            .map(|(i, name)| (name, number(i)))
+            .collect()
     }
 }
 
@@ -123,18 +166,21 @@ impl Model {
         y: impl Into<Feed<'a>>,
         options: FitOptions<'_>,
     ) -> Result<History, NnError> {
-        self.fit_all(&[x.into()], &y.into(), options)
+        self.fit_all(&[x.into()], &[y.into()], options)
     }
 
-    /// `fit` for a model of several inputs.
+    /// `fit` for a model of several inputs or trained outputs.
     pub fn fit_all(
         &mut self,
         x: &[Feed<'_>],
-        y: &Feed<'_>,
+        y: &[Feed<'_>],
         mut options: FitOptions<'_>,
     ) -> Result<History, NnError> {
-        let loss = self.training("fit")?.loss;
-        let batches = Batches::new(&self.network, x, Some((loss, y)))?;
+        let targets = self.training("fit")?.targets.clone();
+        let mut batches = Batches::new(&self.network, x, Some((&targets, y)))?;
+        let weights = sample_weights(&options, y, batches.samples())?;
+        let weights = weights.as_ref().map(Feed::from);
+        batches.weigh(weights.as_ref())?;
         let held_out = held_out(options.validation_split, batches.samples())?;
         let kept = batches.samples() - held_out;
         let order: Vec<usize> = (0..kept).collect();
@@ -160,7 +206,8 @@ impl Model {
                 )?));
             }
             if let Some((x, y)) = &options.validation_data {
-                let found = self.evaluate_all(std::slice::from_ref(x), y, options.batch_size)?;
+                let (x, y) = (std::slice::from_ref(x), std::slice::from_ref(y));
+                let found = self.evaluate_all(x, y, options.batch_size)?;
                 logs.extend(validation(found));
             }
             let epoch = Epoch {
@@ -189,20 +236,25 @@ impl Model {
         progress: &mut Progress,
     ) -> Result<Logs, NnError> {
         batches.ranges(batch_size)?;
-        let mut means = self.means();
+        let mut totals = self.totals();
         let count = order.len().div_ceil(batch_size);
         progress.begin(count);
         for (done, rows) in order.chunks(batch_size).enumerate() {
-            let values = self.step(batches, rows)?;
-            means.add(values.into_iter(), rows.len());
-            progress.step(done + 1, || means.logs());
+            self.step(batches, rows, &mut totals)?;
+            progress.step(done + 1, || totals.logs());
         }
-        Ok(means.logs())
+        Ok(totals.logs())
     }
 
-    /// One training step on some samples; gives what it reports.
-    fn step(&mut self, batches: &Batches<'_>, rows: &[usize]) -> Result<Vec<f32>, NnError> {
-        let index = self.program(Kind::Train, rows.len())?;
+    /// One training step on some samples; adds what it reports.
+    fn step(
+        &mut self,
+        batches: &Batches<'_>,
+        rows: &[usize],
+        totals: &mut Totals,
+    ) -> Result<(), NnError> {
+        let weighted = batches.weighted();
+        let index = self.program(Kind::Train { weighted }, rows.len())?;
         let first = self.state.len();
         let rate = self.rate;
         let program = &mut self.programs[index];
@@ -213,8 +265,8 @@ impl Model {
         self.steps += 1;
         program.version = self.version;
         self.ahead = Some(index);
-        let report = |&output: &usize| program.engine.scalar(output);
-        Ok(program.reports.iter().map(report).collect())
+        totals.add(&program.engine, &program.reports, rows.len());
+        Ok(())
     }
 
     /// Trains one step on one batch; gives loss and metrics of the batch before the update.
@@ -223,14 +275,13 @@ impl Model {
         x: impl Into<Feed<'a>>,
         y: impl Into<Feed<'a>>,
     ) -> Result<Logs, NnError> {
-        let loss = self.training("train_on_batch")?.loss;
-        let (x, y) = ([x.into()], y.into());
-        let batches = Batches::new(&self.network, &x, Some((loss, &y)))?;
+        let targets = self.training("train_on_batch")?.targets.clone();
+        let (x, y) = ([x.into()], [y.into()]);
+        let batches = Batches::new(&self.network, &x, Some((&targets, &y)))?;
         let rows: Vec<usize> = (0..batches.samples()).collect();
-        let values = self.step(&batches, &rows)?;
-        let mut means = self.means();
-        means.add(values.into_iter(), rows.len());
-        Ok(means.logs())
+        let mut totals = self.totals();
+        self.step(&batches, &rows, &mut totals)?;
+        Ok(totals.logs())
     }
 
     /// Loss and metrics of samples, computed in batches of 32.
@@ -239,18 +290,18 @@ impl Model {
         x: impl Into<Feed<'a>>,
         y: impl Into<Feed<'a>>,
     ) -> Result<Logs, NnError> {
-        self.evaluate_all(&[x.into()], &y.into(), 32)
+        self.evaluate_all(&[x.into()], &[y.into()], 32)
     }
 
-    /// `evaluate` for a model of several inputs.
+    /// `evaluate` for a model of several inputs or trained outputs.
     pub fn evaluate_all(
         &mut self,
         x: &[Feed<'_>],
-        y: &Feed<'_>,
+        y: &[Feed<'_>],
         batch_size: usize,
     ) -> Result<Logs, NnError> {
-        let loss = self.training("evaluate")?.loss;
-        let batches = Batches::new(&self.network, x, Some((loss, y)))?;
+        let targets = self.training("evaluate")?.targets.clone();
+        let batches = Batches::new(&self.network, x, Some((&targets, y)))?;
         batches.ranges(batch_size)?;
         let rows: Vec<usize> = (0..batches.samples()).collect();
         self.mean(&batches, &rows, batch_size)
@@ -262,33 +313,61 @@ impl Model {
         rows: &[usize],
         batch_size: usize,
     ) -> Result<Logs, NnError> {
-        let mut means = self.means();
+        let mut totals = self.totals();
         for rows in rows.chunks(batch_size) {
             let index = self.program(Kind::Evaluate, rows.len())?;
             let first = self.network.weights.len();
             let program = &mut self.programs[index];
             batches.set_rows(&mut program.engine, first, rows)?;
             program.engine.run(&[])?;
-            let report = |&output: &usize| program.engine.scalar(output);
-            means.add(program.reports.iter().map(report), rows.len());
+            totals.add(&program.engine, &program.reports, rows.len());
         }
-        Ok(means.logs())
+        Ok(totals.logs())
     }
 
-    fn means(&self) -> Means {
-        let mut names = vec!["loss".to_string()];
-        let metrics = self.training.iter().flat_map(|t| &t.metrics);
-        names.extend(metrics.map(|m| m.name().to_string()));
-        Means {
-            sums: vec![0.0; names.len()],
-            names,
-            samples: 0,
-        }
+    fn totals(&self) -> Totals {
+        let reports = self.training.iter().flat_map(|t| t.reports(&self.network));
+        Totals::new(reports.collect())
     }
 }
 
 fn validation(logs: Logs) -> impl Iterator<Item = (String, f64)> {
     logs.into_iter().map(|(name, x)| (format!("val_{name}"), x))
+}
+
+/// The weight of every sample: what the options give, times the weight of its class.
+fn sample_weights(
+    options: &FitOptions<'_>,
+    y: &[Feed<'_>],
+    samples: usize,
+) -> Result<Option<Array>, NnError> {
+    let given = options.sample_weight.as_ref().map(|w| w.array().to_f64());
+    if let Some(given) = given.as_ref().filter(|given| given.len() != samples) {
+        return Err(NnError::Samples {
+            x: samples,
+            y: given.len(),
+        });
+    }
+    if given.is_none() && options.class_weight.is_empty() {
+        return Ok(None);
+    }
+    let mut weights = given.unwrap_or_else(|| vec![1.0; samples]);
+    if let (false, Some(y)) = (options.class_weight.is_empty(), y.first()) {
+        let labels = y.array().to_f64();
+        let width = (labels.len() / samples.max(1)).max(1);
+        for (weight, row) in weights.iter_mut().zip(labels.chunks(width)) {
+            // A number is the class; of several, the greatest shows it.
+            let class = match row {
+                [class] => *class as usize,
+                _ => (1..width).fold(0, |best, i| if row[i] > row[best] { i } else { best }),
+            };
+            *weight *= f64::from(options.class_weight.get(class).copied().unwrap_or(1.0));
+        }
+    }
+    Ok(Some(Array::from_f64(
+        Type::new(DType::F32, [samples]),
+        &weights,
+    )))
 }
 
 /// How many samples a share is; at least one must remain.

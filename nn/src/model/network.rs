@@ -4,36 +4,44 @@ use crate::error::{DTypes, Layer as LayerPath, NnError};
 use crate::layers::{Cx, Input, Layer, Mode, Source, Symbol, Weight};
 use crate::tensor::{Tensor, Tracer};
 use craneflow_ir::{DType, Type};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
+/// A value of a model: the position of an input or, after them, of a use, and which of its results.
+pub(crate) type Place = (usize, usize);
+
 /// One use of a layer.
+#[derive(Clone)]
 pub(crate) struct Use {
     /// The layer.
     pub layer: Arc<dyn Layer>,
     /// Its name in this model.
     pub name: String,
-    /// What it is applied to: positions, inputs first, then uses.
-    pub x: Vec<usize>,
-    /// Type of the result for a batch of one.
-    pub ty: Type,
+    /// What it is applied to.
+    pub x: Vec<Place>,
+    /// Types of the results for a batch of one.
+    pub types: Vec<Type>,
 }
 
 /// A wired set of layers.
+#[derive(Clone)]
 pub(crate) struct Network {
     /// Inputs by name.
     pub inputs: Vec<(String, Input)>,
     /// Uses of layers in topological order.
     pub uses: Vec<Use>,
-    /// Positions of the outputs.
-    pub outputs: Vec<usize>,
+    /// The outputs.
+    pub outputs: Vec<Place>,
     /// Every weight, in the order of the layers.
     pub weights: Vec<Weight>,
     /// Whether training needs random numbers.
     pub random: bool,
+    /// Layers that are not trained, besides those that say so themselves.
+    pub frozen: Arc<BTreeSet<String>>,
 }
 
 /// Names of inputs that mean something else in the programs of a model.
-const RESERVED: [&str; 4] = ["y", "loss", "learning_rate", "random"];
+const RESERVED: [&str; 5] = ["y", "loss", "learning_rate", "random", "sample_weight"];
 
 impl Network {
     /// Everything that the outputs depend on.
@@ -50,6 +58,7 @@ impl Network {
             outputs: vec![],
             weights: vec![],
             random: false,
+            frozen: Arc::default(),
         };
         let mut order: Vec<u64> = vec![];
         for symbol in inputs {
@@ -65,8 +74,8 @@ impl Network {
             order.push(symbol.id());
         }
         network.add_uses(&symbols, &mut order)?;
-        let position = |s: &&Symbol| order.iter().position(|&id| id == s.id());
-        network.outputs = outputs.iter().filter_map(position).collect();
+        let outputs = outputs.iter().filter_map(|s| place(&order, s));
+        network.outputs = outputs.collect();
         network.check_names()?;
         network.first_trace()?;
         Ok(network)
@@ -104,14 +113,13 @@ impl Network {
                     if known.is_none() {
                         names.push((meta.id, name.clone()));
                     }
-                    let position = |s: &Symbol| order.iter().position(|&id| id == s.id());
-                    let x = x.iter().filter_map(position).collect();
+                    let x = x.iter().filter_map(|s| place(order, s)).collect();
                     order.push(symbol.id());
                     self.uses.push(Use {
                         layer: layer.clone(),
                         name,
                         x,
-                        ty: Type::new(DType::F32, []),
+                        types: vec![],
                     });
                 }
             }
@@ -136,7 +144,8 @@ impl Network {
         }
         let mut seen = RESERVED.to_vec();
         for name in inputs {
-            if seen.contains(&name) {
+            // Labels are y, y_1, ..
+            if seen.contains(&name) || name.starts_with("y_") {
                 return Err(duplicate("inputs", name));
             }
             seen.push(name);
@@ -153,53 +162,95 @@ impl Network {
     /// Traces a batch of one to see weights and shapes, and to report what is wrong with them.
     fn first_trace(&mut self) -> Result<(), NnError> {
         let tracer = Tracer::new("model");
-        let mut cx = Cx::new(&tracer, Mode::Training);
+        let mut cx = Cx::new(&tracer, Mode::Training).freeze(&self.frozen);
         let inputs = self.inputs.iter();
         let x: Vec<Tensor> = inputs
             .map(|(name, input)| tracer.input(name, input.batch(1)))
             .collect();
         let values = self.values(&mut cx, x);
         for (used, value) in self.uses.iter_mut().zip(&values[self.inputs.len()..]) {
-            used.ty = value.ty().clone();
+            used.types = value.iter().map(|y| y.ty().clone()).collect();
         }
         self.weights = cx.weights().iter().map(|(w, _)| w.clone()).collect();
         self.random = cx.random().is_some();
         tracer.finish()?;
         let outputs = self.outputs.iter();
         outputs
-            .filter_map(|&o| values.get(o))
+            .filter_map(|&(i, result)| values.get(i)?.get(result))
             .try_for_each(check_output)
     }
 
     /// The outputs for inputs `x`.
     pub fn forward(&self, cx: &mut Cx, x: Vec<Tensor>) -> Vec<Tensor> {
         let values = self.values(cx, x);
-        self.outputs.iter().map(|&o| values[o].clone()).collect()
+        let value = |&(i, result): &Place| values[i][result].clone();
+        self.outputs.iter().map(value).collect()
     }
 
-    fn values(&self, cx: &mut Cx, x: Vec<Tensor>) -> Vec<Tensor> {
-        let mut values = x;
+    /// Results of the inputs and of all uses.
+    fn values(&self, cx: &mut Cx, x: Vec<Tensor>) -> Vec<Vec<Tensor>> {
+        let mut values: Vec<Vec<Tensor>> = x.into_iter().map(|x| vec![x]).collect();
         for used in &self.uses {
-            let x: Vec<Tensor> = used.x.iter().map(|&i| values[i].clone()).collect();
-            let tracer = cx.tracer().clone();
-            let y = tracer.layer(&used.name, || used.layer.forward(cx, &x));
-            values.push(y);
+            let value = |&(i, result): &Place| values[i][result].clone();
+            let x: Vec<Tensor> = used.x.iter().map(value).collect();
+            values.push(cx.call_all(&used.name, &*used.layer, &x));
         }
         values
     }
 
+    /// Changes which layers are trained, besides those that say so themselves.
+    pub fn freeze(&mut self, frozen: BTreeSet<String>) -> Result<(), NnError> {
+        self.frozen = Arc::new(frozen);
+        self.first_trace()
+    }
+
+    /// What is wrong with tensors as inputs.
+    pub fn misfit(&self, x: &[Tensor]) -> Option<NnError> {
+        if x.len() != self.inputs.len() {
+            return Some(NnError::FeedCount {
+                expected: self.inputs.len(),
+                found: x.len(),
+                inputs: self.inputs.iter().map(|(name, _)| name).collect(),
+            });
+        }
+        let mut pairs = self.inputs.iter().zip(x);
+        pairs.find_map(|((name, input), x)| {
+            let expected = input.batch(x.shape().first().copied().unwrap_or(1));
+            (expected != *x.ty()).then(|| NnError::Feed {
+                name: name.clone(),
+                expected,
+                found: x.ty().clone(),
+            })
+        })
+    }
+
     /// The type of output `index` for a batch of `n`.
     pub fn output_type(&self, index: usize, n: usize) -> Type {
-        let position = self.outputs[index];
+        let (position, result) = self.outputs[index];
         let mut ty = match position.checked_sub(self.inputs.len()) {
             None => self.inputs[position].1.batch(1),
-            Some(position) => self.uses[position].ty.clone(),
+            Some(position) => self.uses[position].types[result].clone(),
         };
         if let Some(first) = ty.shape.0.first_mut() {
             *first = n;
         }
         ty
     }
+
+    /// The name of the layer or input that output `index` comes from.
+    pub fn output_name(&self, index: usize) -> &str {
+        let (position, _) = self.outputs[index];
+        match position.checked_sub(self.inputs.len()) {
+            None => &self.inputs[position].0,
+            Some(position) => &self.uses[position].name,
+        }
+    }
+}
+
+/// Where a symbol is, by the identities of inputs and calls in order.
+fn place(order: &[u64], symbol: &Symbol) -> Option<Place> {
+    let position = order.iter().position(|&id| id == symbol.id())?;
+    Some((position, symbol.result()))
 }
 
 /// Programs cut outputs into samples along the first axis, as `f32`.
@@ -232,7 +283,7 @@ fn duplicate(what: &'static str, name: &str) -> NnError {
 }
 
 /// `conv2d`, `conv2d_1`, ...
-fn numbered(kind: &str, number: usize) -> String {
+pub(crate) fn numbered(kind: &str, number: usize) -> String {
     match number {
         0 => kind.to_string(),
         n => format!("{kind}_{n}"),
@@ -255,8 +306,9 @@ fn next_name<'a>(kind: &'a str, kinds: &mut Vec<(&'a str, usize)>) -> String {
 /// Adds what `symbols` depend on, each once.
 fn collect<'a>(symbols: &[&'a Symbol], found: &mut Vec<&'a Symbol>) {
     let mut open: Vec<&Symbol> = symbols.to_vec();
-    let mut seen = std::collections::BTreeSet::new();
+    let mut seen = BTreeSet::new();
     while let Some(symbol) = open.pop() {
+        // Results of one call are one place in the order.
         if !seen.insert(symbol.id()) {
             continue;
         }

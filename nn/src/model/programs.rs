@@ -5,15 +5,89 @@ use crate::error::NnError;
 use crate::layers::{Cx, Mode, Role, Weight};
 use crate::loss::Loss;
 use crate::metrics::Metric;
-use crate::optim::Optimizer;
+use crate::optim::{Job, Tuned};
 use crate::tensor::{Tensor, Tracer};
 use craneflow_ir::{Array, DType, Graph, Scalar, Type, Verified};
 
 /// How a model is trained.
 pub(crate) struct Training {
-    pub optimizer: Box<dyn Optimizer>,
+    pub optimizer: Tuned,
+    /// What the first outputs are trained for.
+    pub targets: Vec<Target>,
+}
+
+/// What an output of a model is trained for.
+#[derive(Clone, Debug)]
+pub struct Target {
+    /// The loss of the output.
     pub loss: Loss,
+    /// What the loss is multiplied by in the sum of all.
+    pub weight: f64,
+    /// What is reported besides.
     pub metrics: Vec<Metric>,
+}
+
+impl Target {
+    /// This loss, with weight 1 and no metrics.
+    pub fn new(loss: Loss) -> Target {
+        Target {
+            loss,
+            weight: 1.0,
+            metrics: vec![],
+        }
+    }
+
+    /// Sets what the loss is multiplied by in the sum of all.
+    pub fn weight(mut self, weight: f64) -> Target {
+        self.weight = weight;
+        self
+    }
+
+    /// Sets what is reported besides.
+    pub fn metrics(mut self, metrics: &[Metric]) -> Target {
+        self.metrics = metrics.to_vec();
+        self
+    }
+}
+
+/// A number that programs report: its name, and the metric that it is of, unless it is a loss.
+#[derive(Clone, Debug)]
+pub(crate) struct Report {
+    pub name: String,
+    pub metric: Option<Metric>,
+}
+
+impl Training {
+    /// What programs report, in order: the loss; with several targets, the loss of each; the metrics.
+    pub fn reports(&self, network: &Network) -> Vec<Report> {
+        let several = self.targets.len() > 1;
+        let mut reports: Vec<Report> = vec![];
+        let mut add = |name: String, metric: Option<Metric>| {
+            let same = |n: &str| reports.iter().any(|r| r.name == n);
+            let mut numbered = name.clone();
+            let mut number = 0;
+            while same(&numbered) {
+                number += 1;
+                numbered = format!("{name}_{number}");
+            }
+            let name = numbered;
+            reports.push(Report { name, metric });
+        };
+        add("loss".to_string(), None);
+        for (i, _) in self.targets.iter().enumerate().filter(|_| several) {
+            add(format!("{}_loss", network.output_name(i)), None);
+        }
+        for (i, target) in self.targets.iter().enumerate() {
+            for metric in &target.metrics {
+                let name = match several {
+                    true => format!("{}_{}", network.output_name(i), metric.name()),
+                    false => metric.name().to_string(),
+                };
+                add(name, Some(metric.clone()));
+            }
+        }
+        reports
+    }
 }
 
 /// A part of the state of a training, which a step replaces: weights, slots, counters, randomness.
@@ -23,10 +97,11 @@ pub(crate) struct Part {
     pub ty: Type,
 }
 
-/// The state besides the weights, and what it starts from.
+/// The state besides the weights, and what it starts from; `weights` are the values of the weights.
 pub(crate) fn training_state(
     network: &Network,
     training: &Training,
+    weights: &[Array],
     seed: u64,
 ) -> Vec<(Part, Array)> {
     let mut parts = vec![];
@@ -34,11 +109,15 @@ pub(crate) fn training_state(
         let ty = array.ty.clone();
         parts.push((Part { name, ty }, array));
     };
-    for weight in trainable(network) {
-        let ty = Type::new(DType::F32, weight.shape.clone());
-        for slot in training.optimizer.slots() {
-            let zeros = Array::splat(ty.clone(), Scalar::f32(0.0));
-            add(format!("{}.{slot}", weight.name), zeros);
+    for (i, weight) in network.weights.iter().enumerate() {
+        if weight.role != Role::Trainable {
+            continue;
+        }
+        for slot in training.optimizer.slots(&weight.shape) {
+            add(
+                format!("{}.{}", weight.name, slot.name),
+                slot.array(&weights[i]),
+            );
         }
     }
     for (name, start) in training.optimizer.counters() {
@@ -62,11 +141,6 @@ fn random_state(seed: u64) -> Array {
     Array::from_fn(ty, word)
 }
 
-fn trainable(network: &Network) -> impl Iterator<Item = &Weight> {
-    let weights = network.weights.iter();
-    weights.filter(|w| w.role == Role::Trainable)
-}
-
 /// Declares the weights as inputs of a program.
 fn declare(tracer: &Tracer, network: &Network) -> Vec<(Weight, Tensor)> {
     let declare = |w: &Weight| {
@@ -83,49 +157,58 @@ fn declare_inputs(tracer: &Tracer, network: &Network, batch: usize) -> Vec<Tenso
         .collect()
 }
 
-/// One step: forward, loss, gradient, update. Inputs are the weights, the rest of the state (both
-/// donated), `learning_rate`, the inputs of the model and `y`; outputs are the new state under the
-/// same names, then `loss` and the metrics.
-pub(crate) fn train(
+/// Labels for every target: `y`, `y_1`, ..
+fn declare_labels(
+    tracer: &Tracer,
     network: &Network,
     training: &Training,
     batch: usize,
+) -> Vec<Tensor> {
+    let declare = |(i, target): (usize, &Target)| {
+        let ty = target.loss.labels(&network.output_type(i, batch));
+        tracer.input(&super::network::numbered("y", i), ty)
+    };
+    training.targets.iter().enumerate().map(declare).collect()
+}
+
+/// One step: forward, loss, gradient, update. Inputs are the weights, the rest of the state (both
+/// donated), `learning_rate`, the inputs of the model, `y`, `y_1`, .. and, if samples are weighted,
+/// `sample_weight`; outputs are the new state under the same names, then the reports. `state` are
+/// the parts besides the weights.
+pub(crate) fn train(
+    network: &Network,
+    training: &Training,
+    state: &[Part],
+    batch: usize,
+    weighted: bool,
 ) -> Result<Verified<Graph>, NnError> {
     let tracer = Tracer::new("train");
     let weights = declare(&tracer, network);
-    let state: Vec<(Part, Tensor)> = training_state(network, training, 0)
-        .into_iter()
-        .map(|(part, _)| {
-            let input = tracer.input(&part.name, part.ty.clone());
-            (part, input)
-        })
+    let state: Vec<(&Part, Tensor)> = state
+        .iter()
+        .map(|part| (part, tracer.input(&part.name, part.ty.clone())))
         .collect();
     let rate = tracer.input("learning_rate", Type::scalar(DType::F32));
     let x = declare_inputs(&tracer, network, batch);
-    let labels = training.loss.labels(&network.output_type(0, batch));
-    let y = tracer.input("y", labels);
+    let y = declare_labels(&tracer, network, training, batch);
+    let sample_weights =
+        weighted.then(|| tracer.input("sample_weight", Type::new(DType::F32, [batch])));
 
     let random = state.last().filter(|_| network.random);
     let random = random.map(|(_, input)| input.clone());
-    let mut cx = Cx::with(&tracer, Mode::Training, weights.clone(), random);
-    let output = network.forward(&mut cx, x).swap_remove(0);
-    let loss = tracer.layer("loss", || training.loss.value(&y, &output));
-    let trained: Vec<&Tensor> = weights
-        .iter()
-        .filter(|(w, _)| w.role == Role::Trainable)
-        .map(|(_, p)| p)
-        .collect();
-    let gradients = loss.gradient(&trained);
+    let mut cx = Cx::with(&tracer, Mode::Training, weights.clone(), random).freeze(&network.frozen);
+    let outputs = network.forward(&mut cx, x);
+    let losses = losses(training, &cx, &y, &outputs, sample_weights.as_ref());
+    let loss = total(training, &losses, &cx);
     let mut replaced: Vec<(String, Tensor)> = vec![];
     for (index, value) in cx.updates() {
         replaced.push((weights[*index].0.name.clone(), value.clone()));
     }
     update(
         &tracer,
-        network,
         training,
-        &trained,
-        &gradients,
+        &weights,
+        &loss,
         &rate,
         &state,
         &mut replaced,
@@ -135,68 +218,131 @@ pub(crate) fn train(
     }
     let parts = weights.iter().map(|(w, _)| &w.name);
     let parts = parts.chain(state.iter().map(|(part, _)| &part.name));
-    let mut outputs = 0;
+    let mut count = 0;
     for (input, name) in parts.enumerate() {
         if let Some((_, value)) = replaced.iter().find(|(n, _)| n == name) {
             tracer.output(name, value);
-            tracer.donate(input, outputs);
-            outputs += 1;
+            tracer.donate(input, count);
+            count += 1;
         }
     }
-    report(&tracer, training, &loss, &y, &output);
+    report(&tracer, network, training, (&loss, &losses), &y, &outputs);
     tracer.finish()
 }
 
+/// The loss of every target.
+fn losses(
+    training: &Training,
+    cx: &Cx,
+    y: &[Tensor],
+    outputs: &[Tensor],
+    weights: Option<&Tensor>,
+) -> Vec<Tensor> {
+    let targets = training.targets.iter().zip(y).zip(outputs);
+    let loss = |((target, y), output): ((&Target, &Tensor), &Tensor)| {
+        let mask = cx.mask(output);
+        let value = || match (weights, &mask) {
+            (None, None) => target.loss.value(y, output),
+            (weights, mask) => target
+                .loss
+                .weighted_value(y, output, weights, mask.as_ref()),
+        };
+        cx.tracer().layer("loss", value)
+    };
+    targets.map(loss).collect()
+}
+
+/// The weighted sum of the losses, with the penalties on weights and activities.
+fn total(training: &Training, losses: &[Tensor], cx: &Cx) -> Tensor {
+    let weighted = |(target, loss): (&Target, &Tensor)| match target.weight == 1.0 {
+        true => loss.clone(),
+        false => loss * target.weight,
+    };
+    let losses = training.targets.iter().zip(losses).map(weighted);
+    let tracer = cx.tracer();
+    let of_weight = |(weight, tensor): &(Weight, Tensor)| {
+        let regularizer = weight.spec.regularizer?;
+        Some(tracer.layer("regularization", || regularizer.penalty(tensor)))
+    };
+    let penalties = cx.weights().iter().filter_map(of_weight);
+    let all = losses
+        .chain(penalties)
+        .chain(cx.penalties().iter().cloned());
+    let zero = || tracer.scalar(DType::F32, 0.0);
+    all.reduce(|sum, x| sum + x).unwrap_or_else(zero)
+}
+
 /// Adds the optimizer's work: new weights, slots and counters, by name.
-#[expect(
-    clippy::too_many_arguments,
-    reason = "the parts of one step, used once"
-)]
 fn update(
     tracer: &Tracer,
-    network: &Network,
     training: &Training,
-    weights: &[&Tensor],
-    gradients: &[Tensor],
+    weights: &[(Weight, Tensor)],
+    loss: &Tensor,
     rate: &Tensor,
-    state: &[(Part, Tensor)],
+    state: &[(&Part, Tensor)],
     replaced: &mut Vec<(String, Tensor)>,
 ) {
     let optimizer = &training.optimizer;
-    let slots = optimizer.slots().len();
-    let counters = optimizer.counters().len();
-    let (all_slots, rest) = state.split_at(weights.len() * slots);
-    let rest = &rest[..counters];
-    let tensors = |parts: &[(Part, Tensor)]| -> Vec<Tensor> {
-        parts.iter().map(|(_, tensor)| tensor.clone()).collect()
-    };
-    let shared = tracer.layer(optimizer.name(), || {
-        optimizer.step(tracer, rate, &tensors(rest))
-    });
-    let names = rest.iter().map(|(part, _)| part.name.clone());
-    replaced.extend(names.zip(shared.counters));
-    for (i, weight) in trainable(network).enumerate() {
-        let layer = weight.name.rsplit_once('.').map_or("", |(layer, _)| layer);
-        let slots = &all_slots[i * slots..(i + 1) * slots];
-        let update =
-            || optimizer.update(&shared.factors, weights[i], &gradients[i], &tensors(slots));
-        let updated = tracer.layer(&format!("{layer}/{}", optimizer.name()), update);
-        replaced.push((weight.name.clone(), updated.weight));
-        let names = slots.iter().map(|(part, _)| part.name.clone());
-        replaced.extend(names.zip(updated.slots));
+    let trained: Vec<&(Weight, Tensor)> = weights
+        .iter()
+        .filter(|(w, _)| w.role == Role::Trainable)
+        .collect();
+    let gradients = loss.gradient(&trained.iter().map(|(_, p)| p).collect::<Vec<_>>());
+    let mut rest = state;
+    let mut names: Vec<Vec<String>> = vec![];
+    let mut jobs: Vec<Job<'_>> = vec![];
+    for ((weight, tensor), gradient) in trained.iter().zip(&gradients) {
+        let (mine, others) = rest.split_at(optimizer.slots(&weight.shape).len());
+        rest = others;
+        names.push(mine.iter().map(|(part, _)| part.name.clone()).collect());
+        jobs.push(Job {
+            name: &weight.name,
+            weight: tensor,
+            gradient,
+            slots: mine.iter().map(|(_, tensor)| tensor.clone()).collect(),
+            constraint: weight.spec.constraint.as_ref(),
+        });
+    }
+    let counters = &rest[..optimizer.counters().len()];
+    let before: Vec<Tensor> = counters.iter().map(|(_, tensor)| tensor.clone()).collect();
+    let (after, updates) = optimizer.apply(tracer, rate, &before, &jobs);
+    replaced.extend(
+        counters
+            .iter()
+            .map(|(part, _)| part.name.clone())
+            .zip(after),
+    );
+    for ((job, updated), names) in jobs.iter().zip(updates).zip(names) {
+        replaced.push((job.name.to_string(), updated.weight));
+        replaced.extend(names.into_iter().zip(updated.slots));
     }
 }
 
-/// Adds the outputs `loss` and the metrics.
-fn report(tracer: &Tracer, training: &Training, loss: &Tensor, y: &Tensor, output: &Tensor) {
-    tracer.output("loss", loss);
-    for metric in &training.metrics {
-        let value = tracer.layer(metric.name(), || metric.value(training.loss, y, output));
-        tracer.output(metric.name(), &value);
+/// Adds the reports as outputs.
+fn report(
+    tracer: &Tracer,
+    network: &Network,
+    training: &Training,
+    (loss, losses): (&Tensor, &[Tensor]),
+    y: &[Tensor],
+    outputs: &[Tensor],
+) {
+    let mut values = vec![loss.clone()];
+    if losses.len() > 1 {
+        values.extend(losses.iter().cloned());
+    }
+    for ((target, y), output) in training.targets.iter().zip(y).zip(outputs) {
+        for metric in &target.metrics {
+            let value = || metric.value(&target.loss, y, output);
+            values.push(tracer.layer(metric.name(), value));
+        }
+    }
+    for (report, value) in training.reports(network).iter().zip(&values) {
+        tracer.output(&report.name, value);
     }
 }
 
-/// The loss and metrics of a batch. Inputs are the weights, the inputs of the model and `y`.
+/// The loss and metrics of a batch. Inputs are the weights, the inputs of the model and `y`, ..
 pub(crate) fn evaluate(
     network: &Network,
     training: &Training,
@@ -205,11 +351,12 @@ pub(crate) fn evaluate(
     let tracer = Tracer::new("evaluate");
     let weights = declare(&tracer, network);
     let x = declare_inputs(&tracer, network, batch);
-    let y = tracer.input("y", training.loss.labels(&network.output_type(0, batch)));
+    let y = declare_labels(&tracer, network, training, batch);
     let mut cx = Cx::with(&tracer, Mode::Inference, weights, None);
-    let output = network.forward(&mut cx, x).swap_remove(0);
-    let loss = tracer.layer("loss", || training.loss.value(&y, &output));
-    report(&tracer, training, &loss, &y, &output);
+    let outputs = network.forward(&mut cx, x);
+    let losses = losses(training, &cx, &y, &outputs, None);
+    let loss = total(training, &losses, &cx);
+    report(&tracer, network, training, (&loss, &losses), &y, &outputs);
     tracer.finish()
 }
 
@@ -222,6 +369,32 @@ pub(crate) fn predict(network: &Network, batch: usize) -> Result<Verified<Graph>
     let outputs = network.forward(&mut cx, x);
     for (i, output) in outputs.iter().enumerate() {
         tracer.output(&format!("output{i}"), output);
+    }
+    tracer.finish()
+}
+
+/// The loss and its gradients for a batch. Inputs are the weights, the inputs of the model and `y`,
+/// ..; outputs are the loss and a gradient for each trained weight. Nothing is random, and state
+/// stays.
+pub(crate) fn gradient(
+    network: &Network,
+    training: &Training,
+    batch: usize,
+) -> Result<Verified<Graph>, NnError> {
+    let tracer = Tracer::new("gradient");
+    let weights = declare(&tracer, network);
+    let x = declare_inputs(&tracer, network, batch);
+    let y = declare_labels(&tracer, network, training, batch);
+    let mut cx = Cx::with(&tracer, Mode::Inference, weights.clone(), None);
+    let outputs = network.forward(&mut cx, x);
+    let losses = losses(training, &cx, &y, &outputs, None);
+    let loss = total(training, &losses, &cx);
+    let trained = weights.iter().filter(|(w, _)| w.role == Role::Trainable);
+    let (names, trained): (Vec<&str>, Vec<&Tensor>) =
+        trained.map(|(w, p)| (w.name.as_str(), p)).unzip();
+    tracer.output("loss", &loss);
+    for (name, gradient) in names.iter().zip(loss.gradient(&trained)) {
+        tracer.output(name, &gradient);
     }
     tracer.finish()
 }

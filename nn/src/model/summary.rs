@@ -3,6 +3,7 @@
 use super::Model;
 use super::network::Network;
 use crate::layers::Role;
+use craneflow_ir::Type;
 
 /// Numbers in all weights and in the trained ones.
 pub(crate) fn parameters(network: &Network) -> (usize, usize) {
@@ -36,7 +37,7 @@ impl Model {
                 false => thousands(count),
             };
             counted.push(&used.name);
-            rows.push([used.name.clone(), shape(&used.ty.shape), parameters]);
+            rows.push([used.name.clone(), shapes(&used.types), parameters]);
         }
         let width = |i: usize| rows.iter().map(|r| r[i].chars().count()).max().unwrap_or(0);
         let (a, b, c) = (width(0), width(1), width(2));
@@ -53,6 +54,12 @@ impl Model {
         text += &format!("{rule}\n{all} parameters: {trained} trainable, {rest} not\n");
         text
     }
+}
+
+/// The shapes of all results of a layer.
+fn shapes(types: &[Type]) -> String {
+    let shapes: Vec<String> = types.iter().map(|ty| shape(&ty.shape)).collect();
+    shapes.join(" ")
 }
 
 /// A shape with the batch left open: `(None, 26, 26, 32)`.

@@ -137,6 +137,18 @@ impl Tensor {
         Tensor::pointwise(Pointwise::Power, "power", &[self, &other], None)
     }
 
+    /// The angle of the point (`other`, `self`), in radians.
+    pub fn atan2(&self, other: impl Operand) -> Tensor {
+        let other = other.tensor(self);
+        Tensor::pointwise(Pointwise::Atan2, "atan2", &[self, &other], None)
+    }
+
+    /// Remainder of the division, with the sign of `self`.
+    pub fn remainder(&self, other: impl Operand) -> Tensor {
+        let other = other.tensor(self);
+        Tensor::pointwise(Pointwise::Remainder, "remainder", &[self, &other], None)
+    }
+
     /// Elements limited to `low..=high`.
     pub fn clamp(&self, low: f64, high: f64) -> Tensor {
         self.maximum(low).minimum(high)
@@ -274,13 +286,33 @@ functions! {
     sin Sine "Sine.",
     cos Cosine "Cosine.",
     erf Erf "The error function.",
+    tan Tan "Tangent.",
     floor Floor "Rounds down.",
+    ceil Ceil "Rounds up.",
+    round RoundNearestEven "Rounds to the nearest whole number, halves to the even one.",
 }
 
 impl Tensor {
     /// Absolute value.
     pub fn abs(&self) -> Tensor {
         self.unary(Pointwise::Abs, self.ty.clone())
+    }
+
+    /// Integers shifted right by `bits`, with zeros from the left.
+    pub fn shift_right(&self, bits: u32) -> Tensor {
+        let bits = self.tracer.full(&self.ty, f64::from(bits));
+        let op = Pointwise::ShiftRightLogical;
+        Tensor::pointwise(op, "shift_right_logical", &[self, &bits], None)
+    }
+
+    /// -1, 0 or 1, as the element is; no gradient.
+    pub fn sign(&self) -> Tensor {
+        self.unary(Pointwise::Sign, self.ty.clone())
+    }
+
+    /// Elementwise not of `bool` or integers.
+    pub fn not(&self) -> Tensor {
+        self.unary(Pointwise::Not, self.ty.clone())
     }
 
     /// `max(x, 0)`, with gradient 0 at 0; NaN stays.

@@ -2,7 +2,7 @@
 
 use super::Tensor;
 use crate::error::NnError;
-use craneflow_ir::ops::{Concatenate, Gather, Pad, Reshape, Slice, Transpose};
+use craneflow_ir::ops::{Concatenate, Gather, Pad, Reshape, Reverse, Slice, Transpose};
 use craneflow_ir::{Cmp, DType, Shape, Type};
 
 /// Elements `start..limit` of an axis in steps of `stride`.
@@ -191,6 +191,36 @@ impl Tensor {
         };
         let guess = self.ty.with_shape(shape);
         self.tracer.push(op.into(), &[self, rows], guess)
+    }
+
+    /// Elements of an axis by number: along `axis` of extent `n`, numbers `i32[r..]` give axes `r..`
+    /// in its place. Numbers out of range are clamped.
+    pub fn take_axis(&self, axis: isize, rows: &Tensor) -> Tensor {
+        let Some(axis) = self.axis("take", axis) else {
+            return self.poisoned(self.ty.clone());
+        };
+        let front: Vec<usize> = [axis]
+            .into_iter()
+            .chain((0..self.rank()).filter(|&a| a != axis))
+            .collect();
+        let taken = self.transpose(&front).take(rows);
+        let new = rows.rank();
+        let back: Vec<usize> = (new..new + axis)
+            .chain(0..new)
+            .chain(new + axis..taken.rank())
+            .collect();
+        taken.transpose(&back)
+    }
+
+    /// The elements along the axes in opposite order.
+    pub fn reverse(&self, axes: &[isize]) -> Tensor {
+        let axes: Option<Vec<usize>> = axes.iter().map(|&a| self.axis("reverse", a)).collect();
+        match axes {
+            Some(axes) => self
+                .tracer
+                .push(Reverse { axes }.into(), &[self], self.ty.clone()),
+            None => self.poisoned(self.ty.clone()),
+        }
     }
 
     /// Class numbers as rows of `depth` elements that are 1 at the class and 0 elsewhere (all 0 for
