@@ -2,18 +2,23 @@
 //! images are `[batch, height, width, channels]`.
 
 mod activation;
+mod attention;
 mod conv;
 mod cx;
 mod dense;
+mod image;
 mod merge;
 mod noise;
 mod norm;
 mod pool;
+mod preprocess;
 mod shape;
 mod symbol;
+mod transformer;
 mod weight;
 
 pub use activation::{Activation, ActivationLayer, ActivityRegularization, PRelu};
+pub use attention::{Attention, MultiHeadAttention};
 pub use conv::{
     Conv1D, Conv1DTranspose, Conv2D, Conv2DTranspose, Conv3D, Conv3DTranspose, ConvNd,
     ConvTransposeNd, DepthwiseConv1D, DepthwiseConv2D, DepthwiseConvNd, SeparableConv1D,
@@ -21,6 +26,11 @@ pub use conv::{
 };
 pub use cx::{Cx, Mode};
 pub use dense::{Dense, EinsumDense, Embedding, ReversibleEmbedding};
+pub use image::{
+    CenterCrop, RandomBrightness, RandomContrast, RandomCrop, RandomErasing, RandomFlip,
+    RandomGrayscale, RandomHue, RandomInvert, RandomPosterization, RandomRotation,
+    RandomSaturation, RandomShear, RandomTranslation, RandomZoom, Resizing, Solarization,
+};
 pub use merge::{Add, Average, Concatenate, Dot, Lambda, Maximum, Minimum, Multiply, Subtract};
 pub use noise::{
     AlphaDropout, Dropout, GaussianDropout, GaussianNoise, SpatialDropout1D, SpatialDropout2D,
@@ -34,12 +44,19 @@ pub use pool::{
     GlobalAveragePool3D, GlobalAveragePoolNd, GlobalMaxPool1D, GlobalMaxPool2D, GlobalMaxPool3D,
     GlobalMaxPoolNd, MaxPool1D, MaxPool2D, MaxPool3D, MaxPoolNd,
 };
+pub use preprocess::{
+    CategoryEncoding, Discretization, Encoding, Hashing, IntegerLookup, Normalization, Rescaling,
+};
 pub use shape::{
     Cropping1D, Cropping2D, Cropping3D, CroppingNd, Flatten, Identity, Interpolation, Masking,
     Permute, RepeatVector, Reshape, TimeDistributed, UpSampling1D, UpSampling2D, UpSampling3D,
     UpSamplingNd, ZeroPadding1D, ZeroPadding2D, ZeroPadding3D, ZeroPaddingNd,
 };
 pub use symbol::{Call, Input, Symbol};
+pub use transformer::{
+    RotaryPositions, SinePositions, TokenAndPositionEmbedding, TransformerDecoder,
+    TransformerEncoder,
+};
 pub use weight::{Constraint, Regularizer, Role, Weight, WeightSpec};
 
 pub(crate) use symbol::Source;

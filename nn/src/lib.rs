@@ -41,6 +41,7 @@ pub mod models;
 pub mod optim;
 pub mod rng;
 pub mod tensor;
+pub mod text;
 pub mod trace;
 pub mod workloads;
 

@@ -23,11 +23,13 @@ use crate::loss::Loss;
 use crate::metrics::Metric;
 use crate::optim::{AVERAGE, Tuned};
 use crate::rng::Rng;
+use crate::text::TextVectorization;
 use batches::Batches;
 use craneflow_ir::{Array, Graph, Verified};
 use ndarray::{ArrayD, Axis, concatenate};
 use network::Network;
 use programs::{Part, Training};
+use std::collections::BTreeMap;
 
 pub use nested::Nested;
 pub use programs::Target;
@@ -97,6 +99,8 @@ pub struct Model {
     programs: Vec<Compiled>,
     epochs: u64,
     steps: u64,
+    /// What makes numbers of the texts that the model is for, by name.
+    texts: BTreeMap<String, TextVectorization>,
 }
 
 impl Model {
@@ -115,6 +119,7 @@ impl Model {
             programs: vec![],
             epochs: 0,
             steps: 0,
+            texts: BTreeMap::new(),
         };
         model.reset();
         Ok(model)
@@ -229,6 +234,17 @@ impl Model {
                 what: "moving averages; compile it with an optimizer.moving_average(..)",
             }),
         }
+    }
+
+    /// Keeps what makes numbers of the texts that the model is for, under a name: it is saved and
+    /// loaded with the model.
+    pub fn set_text(&mut self, name: &str, text: TextVectorization) {
+        self.texts.insert(name.to_string(), text);
+    }
+
+    /// What was kept, or loaded, under this name.
+    pub fn text(&self, name: &str) -> Option<&TextVectorization> {
+        self.texts.get(name)
     }
 
     /// The learning rate of the next step, before a schedule.

@@ -3,11 +3,14 @@
 use super::Model;
 use crate::checkpoint::{Checkpoint, read};
 use crate::error::{Names, NnError};
+use crate::text::TextVectorization;
 use craneflow_ir::Array;
 use std::path::Path;
 
 /// What the names of the training state begin with in a file; weights have their own names.
 const TRAINING: &str = "training.";
+/// What the keys of texts begin with in the metadata.
+const TEXT: &str = "text.";
 
 impl Model {
     /// Saves the weights and, of a compiled model, the state of its training: slots and counters of
@@ -23,7 +26,9 @@ impl Model {
         checkpoint
             .tensors
             .retain(|name, _| !name.starts_with(TRAINING));
-        checkpoint.metadata.retain(|key, _| key == "format");
+        checkpoint
+            .metadata
+            .retain(|key, _| key == "format" || key.starts_with(TEXT));
         checkpoint.write(path)
     }
 
@@ -41,6 +46,9 @@ impl Model {
             checkpoint.metadata.insert(key.to_string(), value);
         };
         note("format", "craneflow".to_string());
+        for (name, text) in &self.texts {
+            note(&format!("{TEXT}{name}"), text.to_json());
+        }
         if let Some(training) = &self.training {
             note("optimizer", training.optimizer.name().to_string());
             note("learning_rate", self.rate.to_string());
@@ -100,8 +108,14 @@ impl Model {
                 found: "it".to_string(),
             });
         }
+        let texts = file.metadata.iter().filter_map(|(key, json)| {
+            let name = key.strip_prefix(TEXT)?.to_string();
+            Some(TextVectorization::from_json(json).map(|text| (name, text)))
+        });
+        let texts: Vec<(String, TextVectorization)> = texts.collect::<Result<_, _>>()?;
         let number = |key: &str| file.metadata.get(key).and_then(|n| n.parse::<u64>().ok());
         self.pull();
+        self.texts.extend(texts);
         for (i, array) in loaded.into_iter().enumerate() {
             self.state[i] = array;
         }

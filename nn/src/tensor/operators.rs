@@ -298,6 +298,11 @@ impl Tensor {
         self.unary(Pointwise::Abs, self.ty.clone())
     }
 
+    /// Elementwise exclusive or of `bool` or integers.
+    pub fn xor(&self, other: &Tensor) -> Tensor {
+        Tensor::pointwise(Pointwise::Xor, "xor", &[self, other], None)
+    }
+
     /// Integers shifted right by `bits`, with zeros from the left.
     pub fn shift_right(&self, bits: u32) -> Tensor {
         let bits = self.tracer.full(&self.ty, f64::from(bits));

@@ -265,7 +265,7 @@ fn check(case: &Case<'_>, layer: &dyn Layer) -> Result<(), String> {
         .iter()
         .filter(|(w, _)| w.role == Role::Trainable)
     {
-        wanted.push((format!("dw/{}", own(&weight.name)), tensor.clone()));
+        wanted.push((format!("dw.{}", own(&weight.name)), tensor.clone()));
     }
     let wrt: Vec<&Tensor> = wanted.iter().map(|(_, x)| x).collect();
     let gradients = total.gradient(&wrt);
@@ -276,7 +276,7 @@ fn check(case: &Case<'_>, layer: &dyn Layer) -> Result<(), String> {
         tracer.output(name, gradient);
     }
     for (index, value) in cx.updates() {
-        tracer.output(&format!("s/{}", own(&cx.weights()[*index].0.name)), value);
+        tracer.output(&format!("s.{}", own(&cx.weights()[*index].0.name)), value);
     }
     let mut feeds: Vec<(String, &craneflow_ir::Array)> = vec![];
     for (i, &array) in arrays.iter().enumerate() {
@@ -298,7 +298,7 @@ fn check(case: &Case<'_>, layer: &dyn Layer) -> Result<(), String> {
         for name in case.names(expected) {
             let name = format!("{expected}{name}");
             // Keras lists among the state what this step leaves alone; that is compared, too.
-            let found = results.iter().find(|(n, _)| *n == name);
+            let found = results.iter().find(|(n, _)| *n == name.replace('/', "."));
             let found = found.ok_or_else(|| format!("no {name}"))?;
             compare(&name, &found.1, case.need(&name), TOLERANCE)?;
         }

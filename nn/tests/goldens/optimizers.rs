@@ -184,7 +184,7 @@ fn check_schedule(case: &Case<'_>, schedule: &Schedule) -> Result<(), String> {
     let tracer = Tracer::new(case.name);
     for (i, &step) in steps.iter().enumerate() {
         let step = tracer.constant(Array::from_f64(Type::scalar(DType::F32), &[step]));
-        tracer.output(&format!("{i}"), &schedule.factor(&step));
+        tracer.output(&format!("factor{i}"), &schedule.factor(&step));
     }
     let found: Vec<f64> = run(tracer, &[])?
         .iter()
