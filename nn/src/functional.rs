@@ -102,5 +102,3 @@ pub fn dropout(x: &Tensor, rate: f64, bits: &Tensor) -> Tensor {
     let zero = x.tracer().full(x.ty(), 0.0);
     kept.select(&(x * (1.0 / (1.0 - rate))), &zero)
 }
-
-}

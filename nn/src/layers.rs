@@ -12,6 +12,7 @@ mod noise;
 mod norm;
 mod pool;
 mod preprocess;
+mod recurrent;
 mod shape;
 mod symbol;
 mod transformer;
@@ -46,6 +47,9 @@ pub use pool::{
 };
 pub use preprocess::{
     CategoryEncoding, Discretization, Encoding, Hashing, IntegerLookup, Normalization, Rescaling,
+};
+pub use recurrent::{
+    Bidirectional, Cell, Gru, GruCell, Lstm, LstmCell, Merge, Recurrent, SimpleRnn, SimpleRnnCell,
 };
 pub use shape::{
     Cropping1D, Cropping2D, Cropping3D, CroppingNd, Flatten, Identity, Interpolation, Masking,

@@ -126,7 +126,11 @@ impl<C: Cell> Recurrent<C> {
         let (states, outputs) = scan(&start, &scanned, time, direction, |states, x| {
             let mut next = self.cell.step(&x[0], states, &weights);
             if let Some(mask) = x.get(1) {
-                next = next.iter().zip(states).map(|(a, b)| kept(mask, a, b)).collect();
+                next = next
+                    .iter()
+                    .zip(states)
+                    .map(|(a, b)| kept(mask, a, b))
+                    .collect();
             }
             let output = next[0].clone();
             (next, vec![output])
@@ -155,7 +159,11 @@ impl<C: Cell> Layer for Recurrent<C> {
     }
 
     fn results(&self) -> usize {
-        1 + if self.return_state { self.cell.states().len() } else { 0 }
+        1 + if self.return_state {
+            self.cell.states().len()
+        } else {
+            0
+        }
     }
 
     fn forward(&self, cx: &mut Cx, x: &[Tensor]) -> Tensor {

@@ -43,7 +43,8 @@ impl Weights {
 
     fn bias(&self, cx: &mut Cx) -> Option<Tensor> {
         let shape = [self.gates * self.units];
-        self.use_bias.then(|| cx.weight("bias", &shape, self.bias.clone()))
+        self.use_bias
+            .then(|| cx.weight("bias", &shape, self.bias.clone()))
     }
 }
 
@@ -271,7 +272,9 @@ impl GruCell {
     fn biases(&self, cx: &mut Cx) -> Option<[Tensor; 2]> {
         let w = &self.weights;
         let shape = [2, 3 * w.units];
-        let both = w.use_bias.then(|| cx.weight("bias", &shape, w.bias.clone()))?;
+        let both = w
+            .use_bias
+            .then(|| cx.weight("bias", &shape, w.bias.clone()))?;
         Some([both.index(0, 0), both.index(0, 1)])
     }
 }

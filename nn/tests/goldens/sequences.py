@@ -1,0 +1,55 @@
+"""Attention, recurrence and preprocessing: `python sequences.py` writes sequences.safetensors, as
+layers.py does for other layers.
+"""
+
+from functools import partial
+
+from cases import case
+from common import File, classes, numbers
+
+import keras
+from keras import layers as L
+
+file = File("sequences")
+case = partial(case, file)
+
+series = numbers(1, 2, 7, 3)
+images = numbers(2, 2, 5, 6, 4)
+
+# Attention.
+queries, values = numbers(15, 2, 3, 4), numbers(16, 2, 5, 4)
+case("multi_head_attention", L.MultiHeadAttention(2, 3), queries, values, split=True)
+case("multi_head_attention_causal", L.MultiHeadAttention(2, 3), queries, queries, split=True, use_causal_mask=True)
+case("grouped_query_attention", L.GroupQueryAttention(3, 4, 2), queries, values, split=True)
+case("attention", L.Attention(use_scale=True), queries, values)
+case("additive_attention", L.AdditiveAttention(), queries, values)
+
+# Recurrence.
+case("simple_rnn", L.SimpleRNN(4), series)
+case("simple_rnn_sequences", L.SimpleRNN(4, return_sequences=True, go_backwards=True), series)
+case("lstm", L.LSTM(4), series)
+case("lstm_all", L.LSTM(3, return_sequences=True, return_state=True), series)
+case("gru", L.GRU(4), series)
+case("gru_all", L.GRU(3, return_sequences=True, return_state=True), series)
+case("bidirectional", L.Bidirectional(L.LSTM(3, return_sequences=True), merge_mode="sum"), series, both="lstm")
+case("bidirectional_last", L.Bidirectional(L.GRU(3)), series, both="gru")
+padded = series.copy()
+padded[0, 4:] = 0
+padded[1, 2:4] = 0
+masked = keras.Sequential([L.Masking(), L.LSTM(3)])
+case("masked_lstm", masked, padded, last="lstm")
+
+# Preprocessing.
+normalization = L.Normalization(mean=[0.5, -1.0, 2.0], variance=[2.0, 1.0, 0.25])
+case("normalization", normalization, series)
+case("rescaling", L.Rescaling(0.5, -1.0), series)
+case("discretization", L.Discretization([-1.0, 0.0, 0.7], output_mode="one_hot"), numbers(17, 5, 1), gradients=False)
+case("category_multi_hot", L.CategoryEncoding(6), classes(18, 6, 4, 3), gradients=False)
+case("category_one_hot", L.CategoryEncoding(6, output_mode="one_hot"), classes(19, 6, 4), gradients=False)
+case("category_count", L.CategoryEncoding(6, output_mode="count"), classes(20, 3, 4, 3), gradients=False)
+case("resizing", L.Resizing(3, 8), images, gradients=False)
+case("resizing_nearest", L.Resizing(3, 8, interpolation="nearest"), images, gradients=False)
+case("resizing_bicubic", L.Resizing(7, 4, interpolation="bicubic", antialias=True), images, gradients=False)
+case("center_crop", L.CenterCrop(3, 4), images, gradients=False)
+
+file.write()
