@@ -1,6 +1,6 @@
 //! `craneflow dump`
 
-use crate::saved::Choice;
+use crate::choice::Choice;
 use crate::source::{self, Source};
 use crate::train::positive;
 use anyhow::{Result, bail};

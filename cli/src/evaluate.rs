@@ -1,9 +1,9 @@
 //! `craneflow evaluate`
 
-use crate::saved::{self, DEFAULT_FILE, labels};
+use crate::choice::labels;
+use crate::saved::{self, DEFAULT_FILE};
 use crate::train::positive;
 use anyhow::Result;
-use craneflow::nn::data;
 use std::path::PathBuf;
 
 /// Loss and metrics on the held-out part of a data set.
@@ -28,17 +28,14 @@ pub struct Args {
 
 pub fn run(args: &Args) -> Result<()> {
     let mut loaded = saved::load(&args.file, args.threads)?;
-    let split = data::load(args.data.as_ref().unwrap_or(&loaded.data))?;
-    let part = if args.train {
-        &split.train
-    } else {
-        &split.test
-    };
+    let part = loaded.samples(args.data.as_deref(), args.train)?;
     let x = [part.inputs().into()];
-    let found = loaded.model.evaluate_all(&x, &[labels(part)], args.batch)?;
+    let found = loaded
+        .model
+        .evaluate_all(&x, &[labels(&part)], args.batch)?;
     println!(
         "{} on {} samples of {}",
-        loaded.choice.entry.name,
+        loaded.origin.name(),
         part.len(),
         part.name()
     );

@@ -5,9 +5,11 @@
 
 mod arrays;
 mod bench;
+mod choice;
 mod data;
 mod dump;
 mod evaluate;
+mod init;
 mod predict;
 mod profile;
 mod run;
@@ -29,11 +31,13 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Train a built-in model; without arguments, a small one on the bundled digits
+    /// Write a commented description of a model, to be trained without writing Rust
+    Init(init::Args),
+    /// Train a described or built-in model; without arguments, a small one on the bundled digits
     Train(train::Args),
     /// Loss and metrics of a trained model on held-out data
     Evaluate(evaluate::Args),
-    /// What a trained model says about samples
+    /// What a trained model says about files, folders or standard input
     Predict(predict::Args),
     /// Layers, shapes, parameters and memory of a built-in model
     Summary(summary::Args),
@@ -52,6 +56,7 @@ enum Command {
 fn main() -> ExitCode {
     let started = std::time::Instant::now();
     let result = match Cli::parse().command {
+        Command::Init(args) => init::run(&args),
         Command::Train(args) => train::run(&args),
         Command::Evaluate(args) => evaluate::run(&args),
         Command::Predict(args) => predict::run(&args),

@@ -1,137 +1,98 @@
-//! Built-in models, and the files that `train` saves them in: safetensors whose metadata say which
-//! model it is.
+//! The files that `train` saves: safetensors whose metadata say which model it is and how samples
+//! become its inputs.
 
+use crate::choice::{Choice, parse_shape, shape_text};
 use anyhow::{Context, Result, bail};
-use craneflow::nn::checkpoint;
-use craneflow::nn::data::{Dataset, Labels};
-use craneflow::nn::engine::Options;
-use craneflow::nn::host::Feed;
-use craneflow::nn::loss::Loss;
-use craneflow::nn::metrics::Metric;
-use craneflow::nn::models::{BuiltIn, MODELS};
-use craneflow::nn::optim::{Adam, AdamW, RmsProp, Sgd};
-use craneflow::nn::{Model, NnError};
-use std::path::Path;
+use craneflow::nn::checkpoint::{self, Checkpoint};
+use craneflow::nn::data::Dataset;
+use craneflow::nn::data::front::Front;
+use craneflow::nn::models::BuiltIn;
+use craneflow::nn::recipe::Recipe;
+use craneflow::nn::{Model, data};
+use std::path::{Path, PathBuf};
 
 /// The default file of a trained model.
 pub const DEFAULT_FILE: &str = "model.safetensors";
 
-/// A built-in model for samples of one shape.
-pub struct Choice {
-    pub entry: &'static BuiltIn,
-    pub input: Vec<usize>,
-    pub outputs: usize,
+/// How a model is made.
+pub enum Origin {
+    /// A built-in model for samples of a shape.
+    BuiltIn(Choice),
+    /// A description.
+    Recipe(Box<Recipe>),
 }
 
-/// Which optimizer trains.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, clap::ValueEnum)]
-pub enum Optimizer {
-    /// Plain gradient descent
-    Sgd,
-    /// Gradient descent with momentum 0.9
-    Momentum,
-    /// Gradient descent with Nesterov's momentum 0.9
-    Nesterov,
-    Adam,
-    /// Adam with decoupled weight decay
-    Adamw,
-    Rmsprop,
-}
-
-impl Choice {
-    /// The model of this name, or the one meant for such samples, with sizes that fit the data.
-    pub fn of(name: Option<&str>, data: &Dataset) -> Result<Choice> {
-        let input = data.input_shape().to_vec();
-        let entry = match name {
-            Some(name) => BuiltIn::find(name)?,
-            None => fitting(data, &input)?,
-        };
-        let outputs = match (data.labels(), &entry.loss) {
-            (Labels::Classes(_), Loss::BinaryCrossentropy { .. }) if data.classes().len() == 2 => 1,
-            (Labels::Classes(_), Loss::SparseCategoricalCrossentropy { .. }) => {
-                data.classes().len()
-            }
-            (Labels::Values(y), Loss::MeanSquaredError) => y.shape()[1..].iter().product(),
-            (Labels::Classes(_), loss) => bail!(
-                "model {} is trained for {}, but {} has {} classes; choose another with --model",
-                entry.name,
-                describe(loss),
-                data.name(),
-                data.classes().len()
-            ),
-            (Labels::Values(_), _) => bail!(
-                "model {} tells classes apart, but the labels of {} are numbers; choose --model linear",
-                entry.name,
-                data.name()
-            ),
-        };
-        Ok(Choice {
-            entry,
-            input,
-            outputs,
-        })
-    }
-
-    /// The model, with the weights of a seed.
-    pub fn build(&self, seed: u64, threads: usize) -> Result<Model, NnError> {
-        let model = self.entry.model_for(&self.input, self.outputs)?;
-        let options = Options {
-            threads,
-            ..Options::default()
-        };
-        Ok(model.seed(seed).options(options))
-    }
-
-    /// Compiles the model with an optimizer, or with its usual one.
-    pub fn compile(
-        &self,
-        model: &mut Model,
-        optimizer: Option<Optimizer>,
-        rate: Option<f32>,
-    ) -> Result<(), NnError> {
-        let Some(optimizer) = optimizer else {
-            return self.entry.compile(model, rate);
-        };
-        let loss = self.entry.loss.clone();
-        let metrics = match loss {
-            Loss::MeanSquaredError => [Metric::MeanAbsoluteError],
-            _ => [Metric::Accuracy],
-        };
-        let (slow, fast) = (rate.unwrap_or(0.001), rate.unwrap_or(0.01));
-        match optimizer {
-            Optimizer::Sgd => model.compile(Sgd::new(fast), loss, &metrics),
-            Optimizer::Momentum => model.compile(Sgd::new(fast).momentum(0.9), loss, &metrics),
-            Optimizer::Nesterov => {
-                model.compile(Sgd::new(fast).momentum(0.9).nesterov(), loss, &metrics)
-            }
-            Optimizer::Adam => model.compile(Adam::new(slow), loss, &metrics),
-            Optimizer::Adamw => model.compile(AdamW::new(slow), loss, &metrics),
-            Optimizer::Rmsprop => model.compile(RmsProp::new(slow), loss, &metrics),
+impl Origin {
+    /// What to call it.
+    pub fn name(&self) -> &str {
+        match self {
+            Origin::BuiltIn(choice) => choice.entry.name,
+            Origin::Recipe(_) => "the model of the description",
         }
-    }
-
-    /// Writes weights, training state and which model it is; an older file stays whole until then.
-    pub fn save(&self, model: &mut Model, data: &Dataset, path: &Path) -> Result<()> {
-        let mut file = model.checkpoint();
-        let mut note = |key: &str, value: String| file.metadata.insert(key.to_string(), value);
-        note("model", self.entry.name.to_string());
-        note("input", shape_text(&self.input));
-        note("outputs", self.outputs.to_string());
-        note("classes", data.classes().join("\n"));
-        note("data", data.name().to_string());
-        file.write(path)?;
-        Ok(())
     }
 }
 
 /// A model from a file.
 pub struct Loaded {
-    pub choice: Choice,
+    pub origin: Origin,
     pub model: Model,
+    /// How samples become inputs.
+    pub front: Front,
     /// Names of the classes; empty for numbers.
     pub classes: Vec<String>,
     /// The data set it was trained on.
     pub data: String,
+}
+
+impl Loaded {
+    /// The held-out or the training part of the data it was trained on, or of others.
+    pub fn samples(&self, other: Option<&str>, train: bool) -> Result<Dataset> {
+        let split = match (&self.origin, other) {
+            (Origin::Recipe(_), Some(path)) => {
+                return Ok(self.front.labelled(Path::new(path), &self.classes)?);
+            }
+            (Origin::Recipe(recipe), None) => recipe.load_data()?.split,
+            (Origin::BuiltIn(_), other) => data::load(other.unwrap_or(&self.data))?,
+        };
+        Ok(if train { split.train } else { split.test })
+    }
+}
+
+/// Writes weights, training state, which model it is and how samples become its inputs; an older file
+/// stays whole until then.
+pub fn save(
+    model: &mut Model,
+    origin: &Origin,
+    front: &Front,
+    data: &Dataset,
+    path: &Path,
+) -> Result<()> {
+    let mut file = model.checkpoint();
+    let mut note = |key: &str, value: String| file.metadata.insert(key.to_string(), value);
+    match origin {
+        Origin::BuiltIn(choice) => {
+            note("model", choice.entry.name.to_string());
+            note("outputs", choice.outputs.to_string());
+        }
+        Origin::Recipe(recipe) => {
+            note("recipe", recipe.text().to_string());
+            note("outputs", outputs(data).to_string());
+            note("front", front.to_json());
+        }
+    }
+    note("input", shape_text(data.input_shape()));
+    note("classes", data.classes().join("\n"));
+    note("data", data.name().to_string());
+    file.write(path)?;
+    Ok(())
+}
+
+/// How many outputs a model needs for such labels.
+fn outputs(data: &Dataset) -> usize {
+    match data.labels() {
+        data::Labels::Classes(_) => data.classes().len(),
+        data::Labels::Values(y) => y.shape()[1..].iter().product(),
+    }
 }
 
 /// Loads what `train` saved.
@@ -153,65 +114,49 @@ pub fn load(path: &Path, threads: usize) -> Result<Loaded> {
         })
     };
     let wrong = |key: &str| format!("{}: {key} makes no sense", path.display());
-    let choice = Choice {
-        entry: BuiltIn::find(get("model")?).with_context(|| path.display().to_string())?,
-        input: parse_shape(get("input")?)
-            .map_err(anyhow::Error::msg)
-            .with_context(|| wrong("input"))?,
-        outputs: get("outputs")?.parse().with_context(|| wrong("outputs"))?,
+    let input = parse_shape(get("input")?)
+        .map_err(anyhow::Error::msg)
+        .with_context(|| wrong("input"))?;
+    let outputs: usize = get("outputs")?.parse().with_context(|| wrong("outputs"))?;
+    let classes: Vec<String> = get("classes")?.lines().map(str::to_string).collect();
+    let (origin, mut model, front) = match file.metadata.get("recipe") {
+        Some(text) => {
+            let (recipe, front) = described(&file, text, path)?;
+            let values = classes.is_empty();
+            let model = recipe.build_for(&input, outputs, values);
+            let model = model.with_context(|| path.display().to_string())?;
+            let model = model.options(crate::choice::threads(threads));
+            (Origin::Recipe(Box::new(recipe)), model, front)
+        }
+        None => {
+            let entry = BuiltIn::find(get("model")?).with_context(|| path.display().to_string())?;
+            let choice = Choice {
+                entry,
+                input,
+                outputs,
+            };
+            let mut model = choice.build(0, threads)?;
+            choice.compile(&mut model, None, None)?;
+            (Origin::BuiltIn(choice), model, Front::Arrays)
+        }
     };
-    let mut model = choice.build(0, threads)?;
-    choice.compile(&mut model, None, None)?;
     model.load_weights(path)?;
-    let classes = get("classes")?.lines().map(str::to_string).collect();
     Ok(Loaded {
         classes,
         data: get("data")?.clone(),
         model,
-        choice,
+        front,
+        origin,
     })
 }
 
-/// The labels of a data set in the form that a loss takes.
-pub fn labels(data: &Dataset) -> Feed<'_> {
-    match data.labels() {
-        Labels::Classes(ids) => ids.into(),
-        Labels::Values(values) => values.into(),
-    }
-}
-
-/// `8x8x1`.
-pub fn shape_text(shape: &[usize]) -> String {
-    let extents: Vec<String> = shape.iter().map(usize::to_string).collect();
-    extents.join("x")
-}
-
-/// Reads `8x8x1`.
-pub fn parse_shape(text: &str) -> Result<Vec<usize>, String> {
-    let extent = |part: &str| match part.parse::<usize>() {
-        Ok(n) if n > 0 => Ok(n),
-        _ => Err(format!("`{text}` is not a shape such as 28x28x1")),
-    };
-    text.split('x').map(extent).collect()
-}
-
-/// The first model that is meant for such data.
-fn fitting(data: &Dataset, input: &[usize]) -> Result<&'static BuiltIn, NnError> {
-    let exact = MODELS
-        .iter()
-        .find(|m| m.input == input && m.outputs == data.classes().len());
-    match (exact, data.labels()) {
-        (_, Labels::Values(_)) => BuiltIn::find("linear"),
-        (Some(entry), _) => Ok(entry),
-        (None, _) if data.classes().len() == 2 && input.len() == 1 => BuiltIn::find("binary"),
-        (None, _) => BuiltIn::find("mlp"),
-    }
-}
-
-fn describe(loss: &Loss) -> &'static str {
-    match loss {
-        Loss::MeanSquaredError => "numbers",
-        Loss::BinaryCrossentropy { .. } => "two classes",
-        _ => "classes",
-    }
+fn described(file: &Checkpoint, text: &str, path: &Path) -> Result<(Recipe, Front)> {
+    // Paths in it are relative to where the command is run.
+    let place = PathBuf::from("model.toml");
+    let recipe = Recipe::parse(&place, text)
+        .with_context(|| format!("{}: its description", path.display()))?;
+    let front = file.metadata.get("front").map_or("", String::as_str);
+    let front = Front::from_json(front)
+        .with_context(|| format!("{}: its preprocessing makes no sense", path.display()))?;
+    Ok((recipe, front))
 }

@@ -1,6 +1,7 @@
 //! `craneflow summary`
 
-use crate::saved::{self, Choice, parse_shape, shape_text};
+use crate::choice::{Choice, parse_shape, shape_text};
+use crate::saved;
 use crate::train::positive;
 use anyhow::Result;
 use craneflow::nn::models::{BuiltIn, MODELS};
@@ -42,23 +43,24 @@ pub fn run(args: &Args) -> Result<()> {
         }
         return Ok(());
     }
-    let choice = match PathBuf::from(&args.model) {
-        path if path.is_file() => saved::load(&path, 0)?.choice,
+    let model = match PathBuf::from(&args.model) {
+        path if path.is_file() => saved::load(&path, 0)?.model,
         _ => {
             let entry = BuiltIn::find(&args.model)?;
             let input = match &args.input {
                 Some(text) => parse_shape(text).map_err(anyhow::Error::msg)?,
                 None => entry.input.to_vec(),
             };
-            Choice {
+            let choice = Choice {
                 entry,
                 input,
                 outputs: args.outputs.unwrap_or(entry.outputs),
-            }
+            };
+            let mut model = choice.build(0, 0)?;
+            choice.compile(&mut model, None, None)?;
+            model
         }
     };
-    let mut model = choice.build(0, 0)?;
-    choice.compile(&mut model, None, None)?;
     write!(stdout(), "{}", model.summary())?;
     let options = Options::default();
     let start = std::time::Instant::now();

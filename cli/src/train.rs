@@ -1,27 +1,37 @@
 //! `craneflow train`
 
-use crate::saved::{Choice, DEFAULT_FILE, Optimizer, labels, shape_text};
+use crate::choice::{Choice, Optimizer, labels, shape_text};
+use crate::saved::{self, DEFAULT_FILE, Origin};
 use anyhow::{Context, Result, bail};
-use craneflow::nn::data;
-use craneflow::nn::{FitOptions, Verbose};
+use craneflow::nn::callbacks::{BackupAndRestore, Callback, CsvLogger, TensorBoard};
+use craneflow::nn::data::augment::Augment;
+use craneflow::nn::data::front::Front;
+use craneflow::nn::data::{self, DataError, Dataset, Pipeline, Split};
+use craneflow::nn::host::Feed;
+use craneflow::nn::recipe::Recipe;
+use craneflow::nn::report::Report;
+use craneflow::nn::{FitOptions, Model, Verbose};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 /// Trains, and saves when all epochs are done.
 #[derive(clap::Args)]
 pub struct Args {
+    /// A description of data, layers and training (`craneflow init` writes one)
+    #[arg(value_name = "MODEL.toml", conflicts_with_all = ["model", "data", "optimizer"])]
+    recipe: Option<PathBuf>,
     /// A built-in model (`craneflow summary --list`); default: the one that fits the data
     #[arg(long)]
     model: Option<String>,
     /// A data set by name (`craneflow data list`), or a file or folder
     #[arg(long, default_value = "digits")]
     data: String,
-    /// Passes over the data; default: 20 for the digits, 5 for others
+    /// Passes over the data; default: 20 for the digits, 5 for others, or as described
     #[arg(long)]
     epochs: Option<usize>,
-    /// Samples in a step
-    #[arg(long, default_value_t = 32, value_parser = positive)]
-    batch: usize,
+    /// Samples in a step; default: 32, or as described
+    #[arg(long, value_parser = positive)]
+    batch: Option<usize>,
     /// Decides about weights, shuffling and dropout
     #[arg(long, default_value_t = 1)]
     seed: u64,
@@ -40,49 +50,81 @@ pub struct Args {
     /// Go on from a saved file, to the bit as if it had never stopped
     #[arg(long, value_name = "PATH")]
     resume: Option<PathBuf>,
+    /// Keep in this folder what a training that is killed goes on from; the same command goes on
+    #[arg(long, value_name = "DIR")]
+    backup: Option<PathBuf>,
+    /// Steps between backups; default: once an epoch
+    #[arg(long, value_name = "N", value_parser = positive, requires = "backup")]
+    backup_every: Option<usize>,
+    /// Write the numbers of each epoch to a CSV file
+    #[arg(long, value_name = "CSV")]
+    log: Option<PathBuf>,
+    /// Write a page with curves, mistakes and a drawing of the model to a folder
+    #[arg(long, value_name = "DIR")]
+    report: Option<PathBuf>,
+    /// Write event files for TensorBoard below a folder
+    #[arg(long, value_name = "DIR")]
+    tensorboard: Option<PathBuf>,
     /// Print one line for each epoch, no bar
     #[arg(long)]
     lines: bool,
 }
 
+/// What is trained.
+struct Job {
+    origin: Origin,
+    model: Model,
+    split: Split,
+    front: Front,
+    epochs: usize,
+    batch: usize,
+    augment: Option<Augment>,
+    backup: Option<BackupAndRestore>,
+    callbacks: Vec<Box<dyn Callback>>,
+}
+
 pub fn run(args: &Args) -> Result<()> {
     check_folder(&args.save)?;
-    let split = data::load(&args.data)?;
-    let (train, test) = (&split.train, &split.test);
-    let choice = Choice::of(args.model.as_deref(), train)?;
-    let mut model = choice.build(args.seed, args.threads)?;
-    choice.compile(&mut model, args.optimizer, args.lr)?;
+    let mut job = match &args.recipe {
+        Some(path) => described(args, path)?,
+        None => built_in(args)?,
+    };
     if let Some(path) = &args.resume {
-        model.load(path)?;
-        if let Some(rate) = args.lr {
-            model.set_learning_rate(rate);
-        }
+        job.model.load(path)?;
     }
-    let (parameters, _) = model.parameters();
+    if let Some(rate) = args.lr {
+        job.model.set_learning_rate(rate);
+    }
+    if let Some(path) = &args.log {
+        job.callbacks.push(Box::new(CsvLogger::new(path)));
+    }
+    if let Some(folder) = &args.tensorboard {
+        let board = TensorBoard::new(folder).histogram_freq(1);
+        job.callbacks.push(Box::new(board));
+    }
+    if let Some(folder) = &args.backup {
+        let backup = BackupAndRestore::new(folder);
+        job.backup = Some(match args.backup_every {
+            Some(steps) => backup.save_freq(steps),
+            None => backup,
+        });
+    }
+    let (parameters, _) = job.model.parameters();
     println!(
         "Training {} ({parameters} parameters) on {}: {} samples of {}, {} held out",
-        choice.entry.name,
-        train.name(),
-        train.len(),
-        shape_text(&choice.input),
-        test.len()
+        job.origin.name(),
+        job.split.train.name(),
+        job.split.train.len(),
+        shape_text(job.split.train.input_shape()),
+        job.split.test.len()
     );
-    let few = if train.name() == "digits" { 20 } else { 5 };
-    let epochs = args.epochs.unwrap_or(few);
     let start = Instant::now();
-    let options = FitOptions {
-        batch_size: args.batch,
-        epochs,
-        validation_data: Some((test.inputs().into(), labels(test))),
-        verbose: match args.lines {
-            true => Verbose::Lines,
-            false => Verbose::Auto,
-        },
-        ..FitOptions::default()
-    };
-    model.fit(train.inputs(), labels(train), options)?;
+    let before = job.model.epochs();
+    fit(&mut job, args.lines)?;
+    let epochs = job.model.epochs() - before;
     let time = start.elapsed().as_secs_f64();
-    let found = model.evaluate(test.inputs(), labels(test))?;
+    let test = &job.split.test;
+    let found = job.model.evaluate(test.inputs(), labels(test))?;
     println!("{epochs} epochs in {time:.1} s");
     for (name, value) in &found {
         match name.as_str() {
@@ -90,15 +132,106 @@ pub fn run(args: &Args) -> Result<()> {
             name => println!("held-out {name}: {value:.5}"),
         }
     }
-    choice.save(&mut model, train, &args.save)?;
-    next_steps(args, train.name());
+    let train = &job.split.train;
+    saved::save(&mut job.model, &job.origin, &job.front, train, &args.save)?;
+    if let Some(folder) = &args.report {
+        let (train, test) = (&job.split.train, &job.split.test);
+        let title = format!("{} on {}", job.origin.name(), train.name());
+        let report = Report::collect(&title, &mut job.model, train, test, &job.front, job.batch)?;
+        report.write(folder)?;
+        println!("wrote {}", folder.join("index.html").display());
+    }
+    next_steps(args, job.split.train.name());
     Ok(())
+}
+
+fn built_in(args: &Args) -> Result<Job> {
+    let split = data::load(&args.data)?;
+    let choice = Choice::of(args.model.as_deref(), &split.train)?;
+    let mut model = choice.build(args.seed, args.threads)?;
+    choice.compile(&mut model, args.optimizer, args.lr)?;
+    let few = if split.train.name() == "digits" {
+        20
+    } else {
+        5
+    };
+    Ok(Job {
+        origin: Origin::BuiltIn(choice),
+        model,
+        split,
+        front: Front::Arrays,
+        epochs: args.epochs.unwrap_or(few),
+        batch: args.batch.unwrap_or(32),
+        augment: None,
+        backup: None,
+        callbacks: vec![],
+    })
+}
+
+fn described(args: &Args, path: &Path) -> Result<Job> {
+    let recipe = Recipe::read(path)?;
+    let loaded = recipe.load_data()?;
+    let mut model = recipe.build(&loaded.split.train)?;
+    if args.threads > 0 {
+        model = model.options(crate::choice::threads(args.threads));
+    }
+    Ok(Job {
+        model,
+        split: loaded.split,
+        front: loaded.front,
+        epochs: args.epochs.unwrap_or(recipe.training().epochs),
+        batch: args.batch.unwrap_or(recipe.training().batch_size),
+        augment: recipe.augment().copied(),
+        backup: recipe.training().backup.clone(),
+        callbacks: recipe.callbacks()?,
+        origin: Origin::Recipe(Box::new(recipe)),
+    })
+}
+
+/// Trains as the job says.
+fn fit(job: &mut Job, lines: bool) -> Result<()> {
+    let (train, test) = (&job.split.train, &job.split.test);
+    let options = FitOptions {
+        batch_size: job.batch,
+        epochs: job.epochs,
+        validation_data: Some((test.inputs().into(), labels(test))),
+        verbose: match lines {
+            true => Verbose::Lines,
+            false => Verbose::Auto,
+        },
+        callbacks: std::mem::take(&mut job.callbacks),
+        backup: job.backup.take(),
+        ..FitOptions::default()
+    };
+    match job.augment {
+        None => job.model.fit(train.inputs(), labels(train), options)?,
+        Some(augment) => {
+            let batches = augmented(train, augment, job.batch)?;
+            job.model.fit_pipeline(&batches, None, options)?
+        }
+    };
+    Ok(())
+}
+
+/// Batches of pictures that are changed at random in every epoch.
+fn augmented(data: &Dataset, augment: Augment, batch: usize) -> Result<Pipeline, DataError> {
+    let arrays: [Feed<'_>; 2] = [data.inputs().into(), labels(data)];
+    let samples = Pipeline::from_arrays(&arrays)?;
+    let workers = std::thread::available_parallelism().map_or(1, usize::from);
+    let changed = samples
+        .shuffle(data.len())
+        .map_random(workers.min(4), move |mut sample, rng| {
+            sample[0] = augment.apply(&sample[0], rng);
+            Ok(sample)
+        });
+    Ok(changed.batch(batch).prefetch(2))
 }
 
 fn next_steps(args: &Args, data: &str) {
     let file = args.save.display();
     let known = data::NAMES.contains(&data) && data != "digits";
-    let from = match args.data == "digits" || (known && args.data == data) {
+    let from = match args.recipe.is_some() || args.data == "digits" || (known && args.data == data)
+    {
         true => String::new(),
         false => format!(" --data {}", args.data),
     };

@@ -81,27 +81,64 @@ impl Checkpoint {
 
     /// Writes the file, replacing an older one only when all went well.
     pub fn write(&self, path: impl AsRef<Path>) -> Result<(), NnError> {
-        let path = path.as_ref();
-        let io = |source| NnError::Io {
-            path: path.to_path_buf(),
-            source,
-        };
-        let folder = match path.parent() {
-            Some(folder) if !folder.as_os_str().is_empty() => folder,
-            _ => Path::new("."),
-        };
-        let mut builder = tempfile::Builder::new();
-        builder.prefix(".craneflow-");
-        #[cfg(unix)]
-        {
-            use std::os::unix::fs::PermissionsExt;
-            // As any new file: what the user's mask leaves of this.
-            builder.permissions(std::fs::Permissions::from_mode(0o666));
-        }
-        let mut file = builder.tempfile_in(folder).map_err(io)?;
-        file.write_all(&self.bytes()).map_err(io)?;
-        file.as_file().sync_all().map_err(io)?;
-        file.persist(path).map_err(|e| io(e.error))?;
-        Ok(())
+        write_whole(path.as_ref(), &self.bytes())
     }
+
+    /// Adds what another holds, under names that begin with `prefix`.
+    pub(crate) fn nest(&mut self, prefix: &str, inner: Checkpoint) {
+        let name = |name: String| format!("{prefix}{name}");
+        let tensors = inner.tensors.into_iter();
+        self.tensors.extend(tensors.map(|(n, x)| (name(n), x)));
+        let metadata = inner.metadata.into_iter();
+        self.metadata.extend(metadata.map(|(n, x)| (name(n), x)));
+    }
+
+    /// Takes out what `nest` added.
+    pub(crate) fn unnest(&mut self, prefix: &str) -> Checkpoint {
+        Checkpoint {
+            tensors: taken(&mut self.tensors, prefix),
+            metadata: taken(&mut self.metadata, prefix),
+        }
+    }
+}
+
+fn taken<T>(map: &mut BTreeMap<String, T>, prefix: &str) -> BTreeMap<String, T> {
+    let (inner, rest) = std::mem::take(map)
+        .into_iter()
+        .partition(|(name, _)| name.starts_with(prefix));
+    *map = rest;
+    let inner: BTreeMap<String, T> = inner;
+    let short = |(name, x): (String, T)| (name[prefix.len()..].to_string(), x);
+    inner.into_iter().map(short).collect()
+}
+
+/// Writes a file beside its place and renames it, so that at any moment, a crash of the machine
+/// included, there is the whole old file or the whole new one.
+pub(crate) fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), NnError> {
+    let io = |source| NnError::Io {
+        path: path.to_path_buf(),
+        source,
+    };
+    let folder = match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    };
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(".craneflow-");
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        // As any new file: what the user's mask leaves of this.
+        builder.permissions(std::fs::Permissions::from_mode(0o666));
+    }
+    let mut file = builder.tempfile_in(folder).map_err(io)?;
+    file.write_all(bytes).map_err(io)?;
+    file.as_file().sync_all().map_err(io)?;
+    file.persist(path).map_err(|e| io(e.error))?;
+    // The new name is on the disk when the folder is.
+    #[cfg(unix)]
+    std::fs::File::open(folder)
+        .and_then(|folder| folder.sync_all())
+        .map_err(io)?;
+    Ok(())
 }

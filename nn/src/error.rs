@@ -197,6 +197,20 @@ pub enum NnError {
     #[error(transparent)]
     Memory(#[from] craneflow_runtime::RunError),
 
+    /// A training that ran away.
+    #[error(
+        "epoch {epoch}, step {step}: the loss is not finite; the first number that is not is in {place} (learning rate {rate}; a lower one may help)"
+    )]
+    NonFinite {
+        place: String,
+        epoch: u64,
+        step: usize,
+        rate: f32,
+    },
+    /// Data that could not be had.
+    #[error(transparent)]
+    Data(#[from] crate::data::DataError),
+
     /// A file that could not be read or written.
     #[error("{}: {source}", path.display())]
     Io {

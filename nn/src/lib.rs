@@ -26,6 +26,7 @@
 //! Below models, [`trace`](mod@trace) has the tracing of closures over [`Tensor`]s, their gradients,
 //! and functions that are compiled once and called many times.
 
+pub mod callbacks;
 pub mod checkpoint;
 pub mod data;
 pub mod engine;
@@ -39,6 +40,8 @@ pub mod metrics;
 pub mod model;
 pub mod models;
 pub mod optim;
+pub mod recipe;
+pub mod report;
 pub mod rng;
 pub mod tensor;
 pub mod text;

@@ -4,16 +4,24 @@
 //! batch size; the last, smaller batch of an epoch is compiled for its own.
 
 mod batches;
+mod diagnose;
+mod feeder;
 mod fit;
+mod history;
+mod inspect;
 mod minimise;
 mod nested;
 mod network;
 mod programs;
 mod progress;
+mod resume;
 mod state;
 mod summary;
+mod training;
 
-pub use fit::{Epoch, FitOptions, History, Logs, Verbose};
+pub use fit::{FitOptions, Verbose};
+pub use history::{Epoch, History, Logs};
+pub use inspect::Inspection;
 
 use crate::engine::{Engine, Options};
 use crate::error::NnError;
@@ -99,6 +107,7 @@ pub struct Model {
     programs: Vec<Compiled>,
     epochs: u64,
     steps: u64,
+    history: History,
     /// What makes numbers of the texts that the model is for, by name.
     texts: BTreeMap<String, TextVectorization>,
 }
@@ -119,6 +128,7 @@ impl Model {
             programs: vec![],
             epochs: 0,
             steps: 0,
+            history: History::default(),
             texts: BTreeMap::new(),
         };
         model.reset();
@@ -257,6 +267,27 @@ impl Model {
         self.rate = rate;
     }
 
+    /// What its first output is trained for, once compiled.
+    pub fn loss(&self) -> Option<Loss> {
+        let target = self.training.as_ref()?.targets.first()?;
+        Some(target.loss.clone())
+    }
+
+    /// How many epochs it was trained for.
+    pub fn epochs(&self) -> u64 {
+        self.epochs
+    }
+
+    /// How many steps it was trained for.
+    pub fn steps_done(&self) -> u64 {
+        self.steps
+    }
+
+    /// What all its epochs came to, those before it was saved and loaded included.
+    pub fn history(&self) -> &History {
+        &self.history
+    }
+
     /// The graph of a training step for a batch of `batch` samples.
     pub fn train_graph(&self, batch: usize) -> Result<Verified<Graph>, NnError> {
         self.train_program(batch, false)
@@ -308,6 +339,21 @@ impl Model {
         }
         self.state[index] = value.array();
         self.version += 1;
+        Ok(())
+    }
+
+    /// Copies of all weights.
+    pub(crate) fn weight_arrays(&mut self) -> Vec<(String, Array)> {
+        self.pull();
+        let weights = self.network.weights.iter().zip(&self.state);
+        weights.map(|(w, x)| (w.name.clone(), x.clone())).collect()
+    }
+
+    /// Replaces weights by copies that were made of them.
+    pub(crate) fn set_weight_arrays(&mut self, copies: &[(String, Array)]) -> Result<(), NnError> {
+        for (name, array) in copies {
+            self.set_weight(name, array)?;
+        }
         Ok(())
     }
 
@@ -374,6 +420,7 @@ impl Model {
         self.version += 1;
         self.epochs = 0;
         self.steps = 0;
+        self.history = History::default();
     }
 
     fn add_training_state(&mut self) {

@@ -163,7 +163,7 @@ fn ln(x: f64) -> f64 {
 }
 
 /// Cosine of `angle` / 2^32 turns, to about 1e-15.
-fn cos_turns(angle: u32) -> f64 {
+pub(crate) fn cos_turns(angle: u32) -> f64 {
     let quarter = angle.wrapping_add(1 << 29) >> 30;
     let rest = f64::from(angle.wrapping_sub(quarter << 30) as i32) * (TAU / 4_294_967_296.0);
     match quarter {

@@ -18,6 +18,7 @@ trait Element: Copy {
     fn from_le(bytes: &[u8]) -> Self;
     fn from_be(bytes: &[u8]) -> Self;
     fn write_le(self, out: &mut Vec<u8>);
+    fn to_f32_lossy(self) -> f32;
 }
 
 impl Element for bool {
@@ -30,9 +31,12 @@ impl Element for bool {
     fn write_le(self, out: &mut Vec<u8>) {
         out.push(self.into());
     }
+    fn to_f32_lossy(self) -> f32 {
+        u8::from(self).into()
+    }
 }
 
-macro_rules! number_elements { ($($t:ty),*) => { $(
+macro_rules! number_elements { ($($t:ty: |$x:ident| $f32:expr),* $(,)?) => { $(
     impl Element for $t {
         fn from_le(bytes: &[u8]) -> $t {
             <$t>::from_le_bytes(bytes.try_into().expect("chunks have the element's size"))
@@ -43,9 +47,17 @@ macro_rules! number_elements { ($($t:ty),*) => { $(
         fn write_le(self, out: &mut Vec<u8>) {
             out.extend(self.to_le_bytes());
         }
+        fn to_f32_lossy(self) -> f32 {
+            let $x = self;
+            $f32
+        }
     }
 )* } }
-number_elements!(i8, i16, i32, i64, u8, u16, u32, u64, f16, f32, f64);
+number_elements!(
+    i8: |x| x as f32, i16: |x| x as f32, i32: |x| x as f32, i64: |x| x as f32,
+    u8: |x| x as f32, u16: |x| x as f32, u32: |x| x as f32, u64: |x| x as f32,
+    f16: |x| x.to_f32(), f32: |x| x, f64: |x| x as f32,
+);
 
 macro_rules! arrays { ($($Variant:ident($t:ty)),* $(,)?) => {
     /// An array as a file holds it: any element type, any rank, in row-major order.
@@ -62,6 +74,11 @@ macro_rules! arrays { ($($Variant:ident($t:ty)),* $(,)?) => {
         /// The extents of the axes, in elements.
         pub fn shape(&self) -> &[usize] {
             match self { $(NpyArray::$Variant(a) => a.shape()),* }
+        }
+
+        /// The elements as `f32`; numbers beyond its range become infinite, truth is 1.
+        pub fn to_f32(&self) -> ArrayD<f32> {
+            match self { $(NpyArray::$Variant(a) => a.mapv(|x| x.to_f32_lossy())),* }
         }
 
         /// The elements in row-major order, little-endian.

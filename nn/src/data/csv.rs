@@ -97,9 +97,9 @@ pub fn parse(bytes: &[u8], path: &Path, options: &CsvOptions) -> Result<Dataset,
     Dataset::new(super::stem(path), inputs, labels, classes)
 }
 
-struct Row {
-    line: u64,
-    cells: csv::StringRecord,
+pub(super) struct Row {
+    pub line: u64,
+    pub cells: csv::StringRecord,
 }
 
 struct Table<'a> {
@@ -243,7 +243,7 @@ impl<'a> Table<'a> {
 }
 
 /// The cells of every line that is not empty, without the spaces around them.
-fn rows(bytes: &[u8], path: &Path, delimiter: u8) -> Result<Vec<Row>, DataError> {
+pub(super) fn rows(bytes: &[u8], path: &Path, delimiter: u8) -> Result<Vec<Row>, DataError> {
     let mut reader = csv::ReaderBuilder::new()
         .has_headers(false)
         .flexible(true)
@@ -279,7 +279,7 @@ fn start_line(position: Option<&csv::Position>, bytes: &[u8]) -> u64 {
     position.line() + skipped.filter(|&&byte| byte == b'\n').count() as u64
 }
 
-fn strings(row: &Row) -> Vec<String> {
+pub(super) fn strings(row: &Row) -> Vec<String> {
     row.cells.iter().map(str::to_string).collect()
 }
 
@@ -311,12 +311,12 @@ fn are_class_ids<'t>(cells: impl Iterator<Item = &'t str>) -> bool {
     ids.is_some_and(|ids| ids.iter().copied().eq(0..ids.len() as u32))
 }
 
-fn is_missing(cell: &str) -> bool {
+pub(super) fn is_missing(cell: &str) -> bool {
     let marks = ["", "?", "-", "na", "n/a", "nan", "null", "none"];
     marks.iter().any(|mark| cell.eq_ignore_ascii_case(mark))
 }
 
-fn number(cell: &str) -> Result<f32, CellProblem> {
+pub(super) fn number(cell: &str) -> Result<f32, CellProblem> {
     let text = || cell.to_string();
     if is_missing(cell) {
         return Err(CellProblem::Missing { mark: text() });

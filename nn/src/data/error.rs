@@ -163,6 +163,14 @@ pub enum DataError {
         /// What the decoder said.
         source: png::DecodingError,
     },
+    /// A JPEG file that cannot be decoded.
+    #[error("{}: damaged JPEG: {message}", path.display())]
+    Jpeg {
+        /// The file.
+        path: PathBuf,
+        /// What the decoder said.
+        message: String,
+    },
     /// A JSON file of labels that is not an array of small numbers.
     #[error("{}: expected a JSON array of labels: {source}", path.display())]
     Json {
@@ -257,6 +265,26 @@ pub enum DataError {
         /// How many samples there are.
         samples: usize,
     },
+    /// Elements of a pipeline that cannot be stacked to a batch.
+    #[error(
+        "sample {sample} of the epoch: array {column} is {found}, the batch begins with {expected}; padded_batch stacks different sizes"
+    )]
+    Stack {
+        /// The sample, from 0 in the order of the epoch.
+        sample: usize,
+        /// Which of its arrays.
+        column: usize,
+        /// Type of that array in the first sample.
+        expected: String,
+        /// Its type in this sample.
+        found: String,
+    },
+    /// A thread of a pipeline ended before its work.
+    #[error("a thread that makes samples ready ended in a panic; its message is above")]
+    Worker,
+    /// What a user's function had to say.
+    #[error(transparent)]
+    Other(Box<dyn std::error::Error + Send + Sync>),
     /// Stratification needs classes.
     #[error("data set `{name}`: its labels are values, not classes; use the split without strata")]
     NoClasses {
@@ -286,6 +314,14 @@ pub enum CellProblem {
     NotFinite {
         /// The cell.
         text: String,
+    },
+    /// A class that was not there in training.
+    #[error("the model knows no class `{text}`; it knows {known}")]
+    Class {
+        /// The cell.
+        text: String,
+        /// The classes of the training part.
+        known: String,
     },
     /// Bytes that are not UTF-8.
     #[error("the cell is not UTF-8 text; convert the file to UTF-8")]

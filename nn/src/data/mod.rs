@@ -11,16 +11,24 @@
 //! the larger sets.
 
 mod array;
+pub mod augment;
 mod bytes;
 pub mod cifar;
 pub mod csv;
 mod dataset;
 mod error;
+pub mod front;
 pub mod idx;
+pub mod images;
+mod impute;
 pub mod npy;
+pub mod pipeline;
+pub mod prepare;
 mod sheet;
+pub mod table;
 #[cfg(test)]
 mod tests;
+pub mod text;
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
@@ -28,6 +36,8 @@ use std::path::{Path, PathBuf};
 pub use array::NpyArray;
 pub use dataset::{Dataset, Labels, Split};
 pub use error::{CellProblem, DataError};
+pub use pipeline::Pipeline;
+pub use table::Table;
 
 /// The environment variable with the folder in which [`load`] looks for data sets by name.
 pub const FOLDER_VARIABLE: &str = "CRANEFLOW_DATA";
@@ -178,7 +188,7 @@ fn folder_name(path: &Path) -> String {
 }
 
 /// The name of the file without its endings.
-fn stem(path: &Path) -> String {
+pub(crate) fn stem(path: &Path) -> String {
     let name = folder_name(path);
     name.split('.')
         .next()

@@ -78,6 +78,11 @@ impl Symbol {
         }
     }
 
+    /// A layer of other symbols.
+    pub(crate) fn of(layer: Arc<dyn Layer>, x: &[Symbol]) -> Symbol {
+        Symbol::new(Source::Layer(layer, x.to_vec()))
+    }
+
     /// Position of the call in the order of creation.
     pub(crate) fn id(&self) -> u64 {
         self.node.id

@@ -5,7 +5,7 @@ use super::programs::Target;
 use crate::engine::Engine;
 use crate::error::{Layer, NnError};
 use crate::host::Feed;
-use craneflow_ir::{DType, Type};
+use craneflow_ir::{Array, DType, Type};
 
 /// The samples of all inputs, and the labels last if there are any, each with the type that the
 /// programs take.
@@ -112,6 +112,17 @@ impl<'a> Batches<'a> {
             engine.set(first + i, &array.part(start, end))?;
         }
         Ok(())
+    }
+
+    /// The samples of these numbers.
+    pub fn arrays(&self, rows: &[usize]) -> Vec<Array> {
+        let gather = |feed: &Feed<'_>| {
+            let ty = feed.row_type(rows.len());
+            let mut bytes = vec![0; ty.bytes()];
+            feed.gather(rows, &mut bytes);
+            Array::from_bytes(ty, bytes).expect("the bytes are of the type")
+        };
+        self.arrays.iter().map(gather).collect()
     }
 
     /// The samples of these numbers into the inputs of a program, from input `first` on.

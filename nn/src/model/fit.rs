@@ -1,20 +1,17 @@
-//! Training and evaluation loops.
+//! Training and evaluation of samples in memory.
 
 use super::batches::Batches;
+use super::feeder::{Ready, Samples, Streamed};
+use super::history::{History, Logs};
 use super::programs::Report;
-use super::progress::Progress;
+use super::training::Validation;
 use super::{Kind, Model};
+use crate::callbacks::{BackupAndRestore, Callback};
+use crate::data::Pipeline;
 use crate::engine::Engine;
 use crate::error::{Layer, NnError};
 use crate::host::Feed;
-use crate::rng::Rng;
 use craneflow_ir::{Array, DType, Type};
-use std::ops::ControlFlow;
-use std::time::{Duration, Instant};
-
-/// Numbers by name, in the order of a report: `loss`, then the metrics, then those of the validation
-/// data as `val_loss` and so on.
-pub type Logs = Vec<(String, f64)>;
 
 /// What is printed while training.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -46,12 +43,10 @@ pub struct FitOptions<'a> {
     pub class_weight: Vec<f32>,
     /// What is printed.
     pub verbose: Verbose,
-    /// The learning rate of each epoch, counted from 0 over the life of the model; else it stays.
-    #[allow(clippy::type_complexity, reason = "said once")]
-    pub schedule: Option<Box<dyn Fn(u64) -> f32 + 'a>>,
-    /// Called after every epoch; `Break` ends the training.
-    #[allow(clippy::type_complexity, reason = "said once")]
-    pub on_epoch: Option<Box<dyn FnMut(&Epoch) -> ControlFlow<()> + 'a>>,
+    /// What is called beside the steps, in this order.
+    pub callbacks: Vec<Box<dyn Callback + 'a>>,
+    /// Where an interrupted training goes on from.
+    pub backup: Option<BackupAndRestore>,
 }
 
 impl Default for FitOptions<'_> {
@@ -65,50 +60,19 @@ impl Default for FitOptions<'_> {
             sample_weight: None,
             class_weight: vec![],
             verbose: Verbose::default(),
-            schedule: None,
-            on_epoch: None,
+            callbacks: vec![],
+            backup: None,
         }
     }
 }
 
-/// What one epoch came to.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Epoch {
-    /// Counted from 0 over the life of the model.
-    pub number: u64,
-    /// Means over the samples.
-    pub logs: Logs,
-    /// Wall time, validation included.
-    pub time: Duration,
-}
-
-/// What a training came to, epoch by epoch.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct History {
-    /// The epochs in order.
-    pub epochs: Vec<Epoch>,
-}
-
-impl History {
-    /// One number of every epoch; empty when there is none of this name.
-    pub fn get(&self, name: &str) -> Vec<f64> {
-        let logs = self.epochs.iter().flat_map(|e| &e.logs);
-        logs.filter(|(n, _)| n == name).map(|(_, x)| *x).collect()
-    }
-
-    /// One number of the last epoch.
-    pub fn last(&self, name: &str) -> Option<f64> {
-        self.get(name).last().copied()
-    }
-}
-
 /// What programs report, added up over batches.
-struct Totals {
+pub(crate) struct Totals {
     reports: Vec<Report>,
-    sums: Vec<Vec<f64>>,
+    pub sums: Vec<Vec<f64>>,
     /// Which of them are sums already, and not means over the samples of a batch.
-    additive: Vec<bool>,
-    samples: usize,
+    pub additive: Vec<bool>,
+    pub samples: usize,
 }
 
 impl Totals {
@@ -122,7 +86,7 @@ impl Totals {
     }
 
     /// Adds what a program reports of a batch, in the outputs of these positions.
-    fn add(&mut self, engine: &Engine, outputs: &[usize], samples: usize) {
+    pub fn add(&mut self, engine: &Engine, outputs: &[usize], samples: usize) {
         for (i, &output) in outputs.iter().enumerate() {
             if engine.outputs()[output].ty.rank() == 0 {
                 self.sums[i][0] += f64::from(engine.scalar(output)) * samples as f64;
@@ -137,7 +101,7 @@ impl Totals {
         self.samples += samples;
     }
 
-    fn logs(&self) -> Logs {
+    pub fn logs(&self) -> Logs {
         let number = |i: usize| -> f64 {
             let mean = [self.sums[i][0] / self.samples.max(1) as f64];
             let sums = if self.additive[i] {
@@ -183,76 +147,83 @@ impl Model {
         batches.weigh(weights.as_ref())?;
         let held_out = held_out(options.validation_split, batches.samples())?;
         let kept = batches.samples() - held_out;
-        let order: Vec<usize> = (0..kept).collect();
-        let mut progress = Progress::new(options.verbose, options.epochs);
-        let mut history = History::default();
-        for _ in 0..options.epochs {
-            let start = Instant::now();
-            if let Some(schedule) = &options.schedule {
-                self.rate = schedule(self.epochs);
-            }
-            let order = match options.shuffle {
-                false => order.clone(),
-                // Weights use the streams from 0 on.
-                true => Rng::stream(self.seed, (1 << 63) | self.epochs).permutation(kept),
-            };
-            let mut logs = self.epoch(&batches, &order, options.batch_size, &mut progress)?;
-            if held_out > 0 {
-                let rows: Vec<usize> = (kept..batches.samples()).collect();
-                logs.extend(validation(self.mean(
-                    &batches,
-                    &rows,
-                    options.batch_size,
-                )?));
-            }
-            if let Some((x, y)) = &options.validation_data {
-                let (x, y) = (std::slice::from_ref(x), std::slice::from_ref(y));
-                let found = self.evaluate_all(x, y, options.batch_size)?;
-                logs.extend(validation(found));
-            }
-            let epoch = Epoch {
-                number: self.epochs,
-                logs,
-                time: start.elapsed(),
-            };
-            self.epochs += 1;
-            progress.end(&epoch);
-            let decision = options.on_epoch.as_mut().map(|f| f(&epoch));
-            history.epochs.push(epoch);
-            if decision == Some(ControlFlow::Break(())) {
-                break;
-            }
+        let mut samples = Samples::new(&batches, kept, options.batch_size, options.shuffle)?;
+        let mut validation = vec![];
+        if held_out > 0 {
+            let rows = (kept..batches.samples()).collect();
+            validation.push(Validation::Rows(&batches, rows));
         }
-        self.pull();
-        Ok(history)
+        if let Some((x, y)) = options.validation_data.take() {
+            validation.push(Validation::Data(x, y));
+        }
+        self.train(&mut samples, validation, options)
     }
 
-    /// One pass over the samples in `order`.
-    fn epoch(
+    /// Trains on batches of a pipeline: the inputs of the model and then the labels. `validation` is
+    /// evaluated after every epoch. Of the options, `batch_size`, `shuffle` and `validation_split` are
+    /// the pipeline's affair and without effect.
+    pub fn fit_pipeline(
         &mut self,
-        batches: &Batches<'_>,
-        order: &[usize],
-        batch_size: usize,
-        progress: &mut Progress,
-    ) -> Result<Logs, NnError> {
-        batches.ranges(batch_size)?;
-        let mut totals = self.totals();
-        let count = order.len().div_ceil(batch_size);
-        progress.begin(count);
-        for (done, rows) in order.chunks(batch_size).enumerate() {
-            self.step(batches, rows, &mut totals)?;
-            progress.step(done + 1, || totals.logs());
+        batches: &Pipeline,
+        validation: Option<&Pipeline>,
+        mut options: FitOptions<'_>,
+    ) -> Result<History, NnError> {
+        let mut judged = vec![];
+        if let Some(validation) = validation {
+            judged.push(Validation::Feeder(Box::new(Streamed::new(validation))));
         }
-        Ok(totals.logs())
+        if let Some((x, y)) = options.validation_data.take() {
+            judged.push(Validation::Data(x, y));
+        }
+        self.train(&mut Streamed::new(batches), judged, options)
     }
 
-    /// One training step on some samples; adds what it reports.
+    /// Loss and metrics of the batches of a pipeline.
+    pub fn evaluate_pipeline(&mut self, batches: &Pipeline) -> Result<Logs, NnError> {
+        self.training("evaluate_pipeline")?;
+        self.evaluate_feeder(&mut Streamed::new(batches))
+    }
+
+    /// One training step; adds what it reports, and gives the loss of the batch.
+    pub(super) fn step_on(
+        &mut self,
+        ready: Ready<'_>,
+        totals: &mut Totals,
+    ) -> Result<f32, NnError> {
+        match ready {
+            Ready::Rows(batches, rows) => self.step(batches, rows, totals),
+            Ready::Arrays(arrays) => {
+                let feeds: Vec<Feed<'_>> = arrays.iter().map(Feed::from).collect();
+                let batches = self.labelled(&feeds)?;
+                let rows: Vec<usize> = (0..batches.samples()).collect();
+                self.step(&batches, &rows, totals)
+            }
+        }
+    }
+
+    /// A batch of inputs and labels, checked.
+    pub(super) fn labelled<'a>(&self, feeds: &'a [Feed<'_>]) -> Result<Batches<'a>, NnError> {
+        let targets = &self.training("fit")?.targets;
+        let inputs = self.network.inputs.len();
+        if feeds.len() != inputs + targets.len() {
+            let names = self.network.inputs.iter().map(|(name, _)| name.as_str());
+            return Err(NnError::FeedCount {
+                expected: inputs + targets.len(),
+                found: feeds.len(),
+                inputs: names.chain(["y"]).collect(),
+            });
+        }
+        let (x, y) = feeds.split_at(inputs);
+        Batches::new(&self.network, x, Some((targets, y)))
+    }
+
+    /// One training step on some samples; adds what it reports, and gives the loss.
     fn step(
         &mut self,
         batches: &Batches<'_>,
         rows: &[usize],
         totals: &mut Totals,
-    ) -> Result<(), NnError> {
+    ) -> Result<f32, NnError> {
         let weighted = batches.weighted();
         let index = self.program(Kind::Train { weighted }, rows.len())?;
         let first = self.state.len();
@@ -266,7 +237,7 @@ impl Model {
         program.version = self.version;
         self.ahead = Some(index);
         totals.add(&program.engine, &program.reports, rows.len());
-        Ok(())
+        Ok(program.engine.scalar(program.reports[0]))
     }
 
     /// Trains one step on one batch; gives loss and metrics of the batch before the update.
@@ -307,7 +278,8 @@ impl Model {
         self.mean(&batches, &rows, batch_size)
     }
 
-    fn mean(
+    /// Loss and metrics of samples with these numbers.
+    pub(super) fn mean(
         &mut self,
         batches: &Batches<'_>,
         rows: &[usize],
@@ -315,24 +287,47 @@ impl Model {
     ) -> Result<Logs, NnError> {
         let mut totals = self.totals();
         for rows in rows.chunks(batch_size) {
-            let index = self.program(Kind::Evaluate, rows.len())?;
-            let first = self.network.weights.len();
-            let program = &mut self.programs[index];
-            batches.set_rows(&mut program.engine, first, rows)?;
-            program.engine.run(&[])?;
-            totals.add(&program.engine, &program.reports, rows.len());
+            self.add_evaluated(&mut totals, batches, rows)?;
         }
         Ok(totals.logs())
     }
 
-    fn totals(&self) -> Totals {
+    /// Adds what the samples of a batch come to.
+    pub(super) fn evaluate_on(
+        &mut self,
+        totals: &mut Totals,
+        ready: Ready<'_>,
+    ) -> Result<(), NnError> {
+        match ready {
+            Ready::Rows(batches, rows) => self.add_evaluated(totals, batches, rows),
+            Ready::Arrays(arrays) => {
+                let feeds: Vec<Feed<'_>> = arrays.iter().map(Feed::from).collect();
+                let batches = self.labelled(&feeds)?;
+                let rows: Vec<usize> = (0..batches.samples()).collect();
+                self.add_evaluated(totals, &batches, &rows)
+            }
+        }
+    }
+
+    fn add_evaluated(
+        &mut self,
+        totals: &mut Totals,
+        batches: &Batches<'_>,
+        rows: &[usize],
+    ) -> Result<(), NnError> {
+        let index = self.program(Kind::Evaluate, rows.len())?;
+        let first = self.network.weights.len();
+        let program = &mut self.programs[index];
+        batches.set_rows(&mut program.engine, first, rows)?;
+        program.engine.run(&[])?;
+        totals.add(&program.engine, &program.reports, rows.len());
+        Ok(())
+    }
+
+    pub(super) fn totals(&self) -> Totals {
         let reports = self.training.iter().flat_map(|t| t.reports(&self.network));
         Totals::new(reports.collect())
     }
-}
-
-fn validation(logs: Logs) -> impl Iterator<Item = (String, f64)> {
-    logs.into_iter().map(|(name, x)| (format!("val_{name}"), x))
 }
 
 /// The weight of every sample: what the options give, times the weight of its class.

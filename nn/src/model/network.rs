@@ -188,7 +188,7 @@ impl Network {
     }
 
     /// Results of the inputs and of all uses.
-    fn values(&self, cx: &mut Cx, x: Vec<Tensor>) -> Vec<Vec<Tensor>> {
+    pub fn values(&self, cx: &mut Cx, x: Vec<Tensor>) -> Vec<Vec<Tensor>> {
         let mut values: Vec<Vec<Tensor>> = x.into_iter().map(|x| vec![x]).collect();
         for used in &self.uses {
             let value = |&(i, result): &Place| values[i][result].clone();

@@ -342,6 +342,55 @@ fn report(
     }
 }
 
+/// What a training step sees on its way: the inputs, the output of every layer, the loss, and the
+/// gradient of every trained weight, in this order. Inputs are those of `train` but the learning rate.
+pub(crate) fn inspect(
+    network: &Network,
+    training: &Training,
+    state: &[Part],
+    batch: usize,
+    weighted: bool,
+) -> Result<Verified<Graph>, NnError> {
+    let tracer = Tracer::new("inspect");
+    let weights = declare(&tracer, network);
+    let state: Vec<Tensor> = state
+        .iter()
+        .map(|part| tracer.input(&part.name, part.ty.clone()))
+        .collect();
+    let x = declare_inputs(&tracer, network, batch);
+    let y = declare_labels(&tracer, network, training, batch);
+    let sample_weights =
+        weighted.then(|| tracer.input("sample_weight", Type::new(DType::F32, [batch])));
+    let random = state.last().filter(|_| network.random).cloned();
+    let mut cx = Cx::with(&tracer, Mode::Training, weights.clone(), random).freeze(&network.frozen);
+    let values = network.values(&mut cx, x);
+    let inputs = network
+        .inputs
+        .iter()
+        .map(|(name, _)| format!("input.{name}"));
+    let uses = network.uses.iter().enumerate();
+    let uses = uses.map(|(i, used)| format!("layer{i}.{}", used.name));
+    for (name, values) in inputs.chain(uses).zip(&values) {
+        for (i, value) in values.iter().enumerate() {
+            tracer.output(&super::network::numbered(&name, i), value);
+        }
+    }
+    let outputs: Vec<Tensor> = network
+        .outputs
+        .iter()
+        .map(|&(i, result)| values[i][result].clone())
+        .collect();
+    let losses = losses(training, &cx, &y, &outputs, sample_weights.as_ref());
+    let loss = total(training, &losses, &cx);
+    tracer.output("loss", &loss);
+    let trained = weights.iter().filter(|(w, _)| w.role == Role::Trainable);
+    let (names, trained): (Vec<_>, Vec<_>) = trained.map(|(w, p)| (&w.name, p)).unzip();
+    for (name, gradient) in names.into_iter().zip(loss.gradient(&trained)) {
+        tracer.output(&format!("gradient.{name}"), &gradient);
+    }
+    tracer.finish()
+}
+
 /// The loss and metrics of a batch. Inputs are the weights, the inputs of the model and `y`, ..
 pub(crate) fn evaluate(
     network: &Network,

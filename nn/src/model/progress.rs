@@ -1,6 +1,7 @@
 //! The progress of a training, in the form that Keras users know.
 
-use super::fit::{Epoch, Logs, Verbose};
+use super::fit::Verbose;
+use super::history::{Epoch, Logs};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::io::IsTerminal;
 use std::time::{Duration, Instant};
@@ -10,7 +11,10 @@ pub(crate) struct Progress {
     verbose: Verbose,
     epochs: usize,
     epoch: usize,
-    steps: usize,
+    /// Steps in the epoch, if that is known, and those that were done before it was begun here.
+    steps: Option<usize>,
+    skipped: usize,
+    done: usize,
     start: Instant,
     shown: Option<Instant>,
     bar: Option<ProgressBar>,
@@ -25,57 +29,75 @@ impl Progress {
             verbose,
             epochs,
             epoch: 0,
-            steps: 0,
+            steps: None,
+            skipped: 0,
+            done: 0,
             start: Instant::now(),
             shown: None,
             bar: None,
         }
     }
 
-    /// Begins an epoch of `steps` steps.
-    pub fn begin(&mut self, steps: usize) {
+    /// Leaves out epochs that were done before.
+    pub fn skip(&mut self, epochs: usize) {
+        self.epoch += epochs;
+    }
+
+    /// Begins an epoch of `steps` steps, of which `skipped` were done before.
+    pub fn begin(&mut self, steps: Option<usize>, skipped: usize) {
         self.epoch += 1;
         self.steps = steps;
+        self.skipped = skipped;
+        self.done = skipped;
         self.start = Instant::now();
         self.shown = None;
         if self.verbose == Verbose::Auto && std::io::stderr().is_terminal() {
             eprintln!("Epoch {}/{}", self.epoch, self.epochs);
-            let bar =
-                ProgressBar::with_draw_target(Some(steps as u64), ProgressDrawTarget::stderr());
-            let style = ProgressStyle::with_template("{pos:>6}/{len} {bar:20} {msg}");
+            let target = ProgressDrawTarget::stderr();
+            let bar = ProgressBar::with_draw_target(steps.map(|n| n as u64), target);
+            let template = match steps {
+                Some(_) => "{pos:>6}/{len} {bar:20} {msg}",
+                None => "{pos:>6} {msg}",
+            };
+            let style = ProgressStyle::with_template(template);
             let style = style.expect("the template is right").progress_chars("━╸ ");
             bar.set_style(style);
             self.bar = Some(bar);
         }
     }
 
-    /// Notes that `done` steps are done.
-    pub fn step(&mut self, done: usize, logs: impl FnOnce() -> Logs) {
+    /// Notes that `done` steps are done, which waited for data for a share of the time.
+    pub fn step(&mut self, done: usize, waited: Option<f64>, logs: impl FnOnce() -> Logs) {
+        self.done = done;
         let Some(bar) = &self.bar else { return };
         let now = Instant::now();
-        if self.shown.is_some_and(|shown| now - shown < REFRESH) && done < self.steps {
+        let recent = self.shown.is_some_and(|shown| now - shown < REFRESH);
+        if recent && self.steps != Some(done) {
             return;
         }
         self.shown = Some(now);
-        let per_step = self.start.elapsed() / done as u32;
-        let left = per_step * (self.steps - done) as u32;
+        let per_step = self.start.elapsed() / (done - self.skipped).max(1) as u32;
+        let left = self.steps.map(|steps| steps.saturating_sub(done) as u32);
+        let left = left.map(|steps| clock(per_step * steps) + " ");
         bar.set_message(format!(
-            "{} {} - {}",
-            clock(left),
+            "{}{} - {}{}",
+            left.unwrap_or_default(),
             time_per_step(per_step),
-            line(&logs())
+            line(&logs()),
+            waiting(waited),
         ));
         bar.set_position(done as u64);
     }
 
     /// Ends an epoch.
-    pub fn end(&mut self, epoch: &Epoch) {
-        let per_step = epoch.time / self.steps.max(1) as u32;
-        let seconds = format!("{:.1}s", epoch.time.as_secs_f64());
+    pub fn end(&mut self, epoch: &Epoch, waited: Option<f64>) {
+        let steps = self.done.saturating_sub(self.skipped).max(1);
         let message = format!(
-            "{seconds} {} - {}",
-            time_per_step(per_step),
-            line(&epoch.logs)
+            "{:.1}s {} - {}{}",
+            epoch.time.as_secs_f64(),
+            time_per_step(epoch.time / steps as u32),
+            line(&epoch.logs),
+            waiting(waited),
         );
         match self.bar.take() {
             Some(bar) => bar.finish_with_message(message),
@@ -83,6 +105,11 @@ impl Progress {
             None => println!("Epoch {}/{} - {message}", self.epoch, self.epochs),
         }
     }
+}
+
+/// ` - waited: 3%`: the share of the time in which there was no data.
+fn waiting(share: Option<f64>) -> String {
+    share.map_or(String::new(), |x| format!(" - waited: {:.0}%", 100.0 * x))
 }
 
 fn line(logs: &Logs) -> String {

@@ -1,6 +1,6 @@
 //! Saving and loading models.
 
-use super::Model;
+use super::{History, Model};
 use crate::checkpoint::{Checkpoint, read};
 use crate::error::{Names, NnError};
 use crate::text::TextVectorization;
@@ -11,6 +11,9 @@ use std::path::Path;
 const TRAINING: &str = "training.";
 /// What the keys of texts begin with in the metadata.
 const TEXT: &str = "text.";
+
+/// The version of what files hold. Files of version 1 do not say it; they lack the history.
+const VERSION: u32 = 2;
 
 impl Model {
     /// Saves the weights and, of a compiled model, the state of its training: slots and counters of
@@ -28,7 +31,7 @@ impl Model {
             .retain(|name, _| !name.starts_with(TRAINING));
         checkpoint
             .metadata
-            .retain(|key, _| key == "format" || key.starts_with(TEXT));
+            .retain(|key, _| key == "format" || key == "version" || key.starts_with(TEXT));
         checkpoint.write(path)
     }
 
@@ -46,6 +49,7 @@ impl Model {
             checkpoint.metadata.insert(key.to_string(), value);
         };
         note("format", "craneflow".to_string());
+        note("version", VERSION.to_string());
         for (name, text) in &self.texts {
             note(&format!("{TEXT}{name}"), text.to_json());
         }
@@ -55,6 +59,9 @@ impl Model {
             note("seed", self.seed.to_string());
             note("epochs", self.epochs.to_string());
             note("steps", self.steps.to_string());
+            if !self.history.epochs.is_empty() {
+                note("history", self.history.to_json(false).to_string());
+            }
         }
         checkpoint
     }
@@ -71,7 +78,17 @@ impl Model {
     }
 
     fn load_parts(&mut self, path: &Path, training: bool) -> Result<(), NnError> {
-        let file = read(path)?;
+        self.load_checkpoint(path, &read(path)?, training)
+    }
+
+    /// Takes over what was read from `path`.
+    pub(crate) fn load_checkpoint(
+        &mut self,
+        path: &Path,
+        file: &Checkpoint,
+        training: bool,
+    ) -> Result<(), NnError> {
+        check_version(path, file)?;
         let optimizer = self.training.as_ref().map(|t| t.optimizer.name());
         let resume = training
             && optimizer.is_some()
@@ -125,8 +142,28 @@ impl Model {
             self.steps = number("steps").unwrap_or(self.steps);
             let rate = file.metadata.get("learning_rate");
             self.rate = rate.and_then(|r| r.parse().ok()).unwrap_or(self.rate);
+            let history = file.metadata.get("history");
+            let history = history.and_then(|text| serde_json::from_str(text).ok());
+            let history = history.and_then(|value| History::from_json(&value));
+            self.history = history.unwrap_or_default();
         }
         self.version += 1;
         Ok(())
+    }
+}
+
+/// Refuses what a later version wrote.
+fn check_version(path: &Path, file: &Checkpoint) -> Result<(), NnError> {
+    let Some(version) = file.metadata.get("version") else {
+        return Ok(());
+    };
+    match version.parse::<u32>() {
+        Ok(n) if n <= VERSION => Ok(()),
+        _ => Err(NnError::Weight {
+            path: path.to_path_buf(),
+            name: "version of the file".to_string(),
+            expected: format!("at most {VERSION} (a later version of Craneflow reads it)"),
+            found: version.clone(),
+        }),
     }
 }

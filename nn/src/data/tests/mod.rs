@@ -5,8 +5,11 @@ mod csv;
 mod dataset;
 mod hostile;
 mod idx;
+mod images;
 mod load;
 mod npy;
+mod pipeline;
+mod prepare;
 
 use std::fmt::Debug;
 use std::path::Path;

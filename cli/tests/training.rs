@@ -1,0 +1,315 @@
+//! Training from outside: killed and gone on with, described in TOML, used on files.
+
+use std::io::Write;
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+use std::time::Duration;
+
+fn command(folder: &Path, args: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_craneflow"));
+    command
+        .args(args)
+        .current_dir(folder)
+        .env_remove("CRANEFLOW_DATA")
+        .env_remove("CARGO");
+    command
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+fn checked(output: &Output, args: &[&str]) -> String {
+    let errors = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(0), "{args:?}: {errors}");
+    text(&output.stdout)
+}
+
+fn good(folder: &Path, args: &[&str]) -> String {
+    let output = command(folder, args).output().expect("the binary starts");
+    checked(&output, args)
+}
+
+fn bad(folder: &Path, args: &[&str]) -> String {
+    let output = command(folder, args).output().expect("the binary starts");
+    let message = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{args:?}: {message}");
+    assert!(!message.contains("panicked"), "{args:?}: {message}");
+    message
+}
+
+fn folder() -> tempfile::TempDir {
+    tempfile::tempdir().expect("a temporary folder")
+}
+
+#[test]
+fn a_training_that_was_killed_ends_with_the_same_bytes() {
+    let train = [
+        "train",
+        "--lines",
+        "--epochs",
+        "4",
+        "--save",
+        "m.safetensors",
+        "--log",
+        "log.csv",
+    ];
+    let whole = folder();
+    good(whole.path(), &train);
+    let bytes = |at: &Path, name: &str| std::fs::read(at.join(name)).expect("was written");
+
+    let killed = folder();
+    let at = killed.path();
+    let args = [&train[..], &["--backup", "b", "--backup-every", "3"]].concat();
+    let (mut kills, mut wait) = (0, 20);
+    loop {
+        let mut child = command(at, &args)
+            .stdout(Stdio::null())
+            .spawn()
+            .expect("the binary starts");
+        // Some moment, another one each time; longer ones in the end, so that it comes to one.
+        std::thread::sleep(Duration::from_millis(wait * 37 % 611));
+        wait += 20 + kills;
+        if child.try_wait().expect("can be asked").is_some() {
+            break;
+        }
+        if kills > 25 {
+            assert!(child.wait().expect("ends").success());
+            break;
+        }
+        child.kill().expect("can be killed");
+        child.wait().expect("ends");
+        kills += 1;
+        // Whatever is there is whole.
+        let saved = at.join("m.safetensors");
+        if saved.exists() {
+            assert!(bytes(at, "m.safetensors") == bytes(whole.path(), "m.safetensors"));
+        }
+    }
+    assert!(kills > 3, "{kills}");
+    for name in ["m.safetensors", "log.csv"] {
+        assert!(
+            bytes(at, name) == bytes(whole.path(), name),
+            "{name} differs after {kills} kills"
+        );
+    }
+    let left = std::fs::read_dir(at.join("b")).expect("is there").flatten();
+    let left: Vec<_> = left
+        .filter(|e| !e.file_name().to_string_lossy().starts_with(".craneflow-"))
+        .collect();
+    assert!(left.is_empty(), "{left:?}");
+}
+
+/// Two groups of flowers with some gaps.
+fn table() -> String {
+    let mut text = "id,height,colour,width,kind\n".to_string();
+    for i in 0..60 {
+        let tall = i % 2 == 0;
+        let height = if tall { 10 + i % 5 } else { 3 + i % 4 };
+        let colour = ["red", "blue", "white"][i % 3];
+        let width = if i % 11 == 4 {
+            String::new()
+        } else {
+            ((i * 7) % 5).to_string()
+        };
+        let colour = if i % 13 == 5 { "NA" } else { colour };
+        let kind = if tall { "lily" } else { "daisy" };
+        text += &format!("{i},{height},{colour},{width},{kind}\n");
+    }
+    text
+}
+
+#[test]
+fn a_table_is_described_trained_and_predicted() {
+    let at = folder();
+    let at = at.path();
+    good(at, &["init"]);
+    assert!(bad(at, &["init"]).contains("model.toml: is there already"));
+    let message = bad(at, &["train", "model.toml"]);
+    assert!(message.contains("table.csv"), "{message}");
+    std::fs::write(at.join("table.csv"), table()).expect("writes");
+    let message = bad(at, &["train", "model.toml"]);
+    assert!(
+        message.contains("table.csv: no column `label`"),
+        "{message}"
+    );
+    let starter = std::fs::read_to_string(at.join("model.toml")).expect("is there");
+    let filled = starter
+        .replace("\"label\"", "\"kind\"")
+        .replace("ignore = []", "ignore = [\"id\"]")
+        .replace("indicators = false", "indicators = true");
+    std::fs::write(at.join("model.toml"), &filled).expect("writes");
+    let said = good(
+        at,
+        &["train", "model.toml", "--lines", "--save", "m.safetensors"],
+    );
+    assert!(said.contains("held-out accuracy: 100.00 %"), "{said}");
+    let said = good(at, &["evaluate", "m.safetensors"]);
+    assert!(said.contains("accuracy: 1.00000"), "{said}");
+
+    let report = [
+        "train",
+        "model.toml",
+        "--lines",
+        "--report",
+        "out",
+        "--tensorboard",
+        "tb",
+    ];
+    let said = good(at, &report);
+    assert!(said.contains("wrote out/index.html"), "{said}");
+    let page = std::fs::read_to_string(at.join("out/index.html")).expect("was written");
+    for part in [
+        "Curves",
+        "Confusion matrix",
+        "Model",
+        "Time of a training step",
+        "Weights",
+    ] {
+        assert!(page.contains(part), "{part}");
+    }
+    // Nothing from elsewhere: the only address is the name of SVG.
+    assert!(
+        !page
+            .replace("http://www.w3.org/2000/svg", "")
+            .contains("http")
+    );
+    for file in ["loss.svg", "loss.png", "accuracy.png", "learning_rate.svg"] {
+        assert!(at.join("out").join(file).is_file(), "{file}");
+    }
+    for part in ["train", "validation"] {
+        let mut events = std::fs::read_dir(at.join("tb").join(part)).expect("is there");
+        let file = events.next().expect("a file").expect("is there").path();
+        assert!(file.display().to_string().contains("tfevents"));
+    }
+
+    // Other columns, another order, gaps, a colour that is new.
+    let rows = "colour,width,height\nblue,1,12\ngreen,,4\n";
+    std::fs::write(at.join("new.csv"), rows).expect("writes");
+    let said = good(
+        at,
+        &["predict", "m.safetensors", "new.csv", "--format", "csv"],
+    );
+    let lines: Vec<&str> = said.lines().collect();
+    assert_eq!(lines[0], "sample,class,p(daisy),p(lily)");
+    assert!(
+        lines[1].starts_with("1,lily,") && lines[2].starts_with("2,daisy,"),
+        "{said}"
+    );
+    let mut child = command(at, &["predict", "m.safetensors", "-", "--format", "json"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("the binary starts");
+    let mut input = child.stdin.take().expect("is piped");
+    input.write_all(rows.as_bytes()).expect("is read");
+    drop(input);
+    let output = child.wait_with_output().expect("ends");
+    let first = text(&output.stdout);
+    let first: serde_json::Value =
+        serde_json::from_str(first.lines().next().expect("a line")).expect("JSON");
+    assert_eq!(first["class"], "lily");
+    assert!(first["probabilities"]["lily"].as_f64().expect("a number") > 0.5);
+
+    let wrong = filled.replace("epochs = 50", "epochs = \"many\"");
+    std::fs::write(at.join("wrong.toml"), wrong).expect("writes");
+    let message = bad(at, &["train", "wrong.toml"]);
+    assert!(
+        message.contains("wrong.toml:29:10: training.epochs: expected a whole number"),
+        "{message}"
+    );
+    assert!(bad(at, &["train", "none.toml"]).contains("none.toml"));
+}
+
+fn picture(path: &Path, bright: bool, i: u8) {
+    let mut bytes = vec![];
+    let mut encoder = png::Encoder::new(&mut bytes, 6, 6);
+    encoder.set_color(png::ColorType::Rgb);
+    let mut writer = encoder.write_header().expect("a header");
+    let base = if bright { 200 } else { 20 };
+    let pixels: Vec<u8> = (0..108).map(|p| base + (p * 7 + i) % 40).collect();
+    writer.write_image_data(&pixels).expect("pixels");
+    writer.finish().expect("an end");
+    std::fs::write(path, bytes).expect("writes");
+}
+
+#[test]
+fn pictures_are_trained_on_with_augmentation_and_predicted() {
+    let at = folder();
+    let at = at.path();
+    for class in ["day", "night"] {
+        let folder = at.join("pictures").join(class);
+        std::fs::create_dir_all(&folder).expect("makes");
+        for i in 0..20 {
+            picture(&folder.join(format!("{i}.png")), class == "day", i);
+        }
+    }
+    good(at, &["init", "--kind", "images", "p.toml"]);
+    let starter = std::fs::read_to_string(at.join("p.toml")).expect("is there");
+    let small = starter
+        .replace("height = 32", "height = 8")
+        .replace("width = 32", "width = 8")
+        .replace("epochs = 20", "epochs = 40")
+        .replace("patience = 5", "patience = 40");
+    std::fs::write(at.join("p.toml"), small).expect("writes");
+    let train = ["train", "p.toml", "--lines", "--save", "a.safetensors"];
+    let said = good(at, &train);
+    assert!(said.contains("held-out accuracy: 100.00 %"), "{said}");
+    assert!(said.contains(" - waited: "), "{said}");
+    good(
+        at,
+        &[&train[..4], &["b.safetensors", "--threads", "1"]].concat(),
+    );
+    let read = |name: &str| std::fs::read(at.join(name)).expect("was saved");
+    assert!(
+        read("a.safetensors") == read("b.safetensors"),
+        "threads change weights"
+    );
+    let said = good(
+        at,
+        &[
+            "predict",
+            "a.safetensors",
+            "pictures/night",
+            "--format",
+            "csv",
+        ],
+    );
+    assert_eq!(said.matches(",night,").count(), 20, "{said}");
+    let said = good(at, &["predict", "a.safetensors", "pictures/day/3.png"]);
+    assert!(said.contains("day "), "{said}");
+    std::fs::write(at.join("pictures/day/3.png"), b"\x89PNG\r\n\x1a\n damaged").expect("writes");
+    let message = bad(at, &train);
+    assert!(message.contains("3.png: damaged PNG"), "{message}");
+    assert!(read("a.safetensors") == read("b.safetensors"));
+}
+
+#[test]
+fn texts_are_trained_on_and_predicted_by_line() {
+    let at = folder();
+    let at = at.path();
+    let mut rows = "text,label\n".to_string();
+    for i in 0..40 {
+        let (a, b) = (
+            ["fine", "lovely", "great"][i % 3],
+            ["bad", "awful", "dull"][i % 3],
+        );
+        rows += &format!("\"A {a} day, number {i}\",yes\nWhat a {b} day {i},no\n");
+    }
+    std::fs::write(at.join("texts.csv"), rows).expect("writes");
+    good(at, &["init", "--kind", "text", "t.toml"]);
+    let said = good(
+        at,
+        &["train", "t.toml", "--lines", "--save", "t.safetensors"],
+    );
+    assert!(said.contains("held-out accuracy: 100.00 %"), "{said}");
+    std::fs::write(at.join("new.txt"), "a great day\n\nan awful day\n").expect("writes");
+    let said = good(
+        at,
+        &["predict", "t.safetensors", "new.txt", "--format", "csv"],
+    );
+    assert!(
+        said.contains("\n1,yes,") && said.contains("\n2,no,"),
+        "{said}"
+    );
+}

@@ -1,0 +1,258 @@
+//! What stands between files and the inputs of a model: it is saved with the model, and does the same
+//! to samples to predict that it did to those of the training.
+
+use super::images::{self, ImageSize};
+use super::prepare::Prepared;
+use super::table::Table;
+use super::text::Vocabulary;
+use super::{DataError, Dataset, npy};
+use ndarray::{Array2, ArrayD, IxDyn};
+use serde::{Deserialize, Serialize};
+use std::path::Path;
+
+/// How samples are read.
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[allow(clippy::large_enum_variant, reason = "there is one for a model")]
+pub enum Front {
+    /// As arrays of numbers.
+    #[default]
+    Arrays,
+    /// As rows of a table.
+    Table {
+        /// What cells are separated by.
+        delimiter: u8,
+        /// What is done to the columns.
+        prepared: Prepared,
+    },
+    /// As pictures.
+    Images(ImageSize),
+    /// As texts.
+    Text {
+        /// The column of texts, where they are in a table.
+        column: String,
+        /// What the labels are.
+        labels: Prepared,
+        /// What cells are separated by.
+        delimiter: u8,
+        /// Numbers of tokens.
+        vocabulary: Vocabulary,
+        /// Tokens of a sample.
+        length: usize,
+    },
+}
+
+/// Samples to predict, and what to call each.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Unlabelled {
+    /// `[samples, ...]`.
+    pub inputs: ArrayD<f32>,
+    /// Files, or numbers of rows counted from 1.
+    pub names: Vec<String>,
+}
+
+impl Front {
+    /// As JSON.
+    pub fn to_json(&self) -> String {
+        serde_json::to_string(self).expect("keys are words")
+    }
+
+    /// What `to_json` wrote.
+    pub fn from_json(text: &str) -> Result<Front, serde_json::Error> {
+        let front: Front = serde_json::from_str(text)?;
+        Ok(match front {
+            Front::Text {
+                column,
+                labels,
+                delimiter,
+                vocabulary,
+                length,
+            } => Front::Text {
+                column,
+                labels,
+                delimiter,
+                vocabulary: vocabulary.indexed(),
+                length,
+            },
+            other => other,
+        })
+    }
+
+    /// Reads a file, or all pictures of a folder.
+    pub fn read(&self, path: &Path) -> Result<Unlabelled, DataError> {
+        if let (Front::Images(_), true) = (self, path.is_dir()) {
+            let files = images::pictures(path)?;
+            if files.is_empty() {
+                return Err(DataError::Empty { path: path.into() });
+            }
+            return self.pictures(&files);
+        }
+        if let Front::Images(_) = self {
+            return self.pictures(&[path.to_path_buf()]);
+        }
+        self.parse(&super::bytes::read(path)?, path)
+    }
+
+    /// The samples in the bytes of a file; `path` is for messages.
+    pub fn parse(&self, bytes: &[u8], path: &Path) -> Result<Unlabelled, DataError> {
+        match self {
+            Front::Arrays if bytes.starts_with(b"\x93NUMPY") => {
+                let array = npy::parse(bytes, path)?.to_f32();
+                let array = match array.ndim() {
+                    0 => array.insert_axis(ndarray::Axis(0)),
+                    _ => array,
+                };
+                let names = numbered(array.shape()[0]);
+                Ok(Unlabelled {
+                    inputs: array,
+                    names,
+                })
+            }
+            Front::Arrays => numbers(bytes, path),
+            Front::Table {
+                delimiter,
+                prepared,
+            } => {
+                let table = Table::parse(bytes, path, *delimiter)?;
+                let (inputs, rows) = prepared.inputs(&table)?;
+                let names = rows.iter().map(|row| (row + 1).to_string()).collect();
+                Ok(Unlabelled { inputs, names })
+            }
+            Front::Images(size) => {
+                let image = images::decode(bytes, path, *size)?;
+                let shape = IxDyn(&[1, size.height, size.width, size.channels]);
+                let pixels = images::floats(&image).collect();
+                Ok(Unlabelled {
+                    inputs: ArrayD::from_shape_vec(shape, pixels).expect("is of that size"),
+                    names: vec![path.display().to_string()],
+                })
+            }
+            Front::Text {
+                column, delimiter, ..
+            } => {
+                let table = path.extension().is_some_and(|e| e == "csv" || e == "tsv");
+                let texts = match table {
+                    true => {
+                        let table = Table::parse(bytes, path, *delimiter)?;
+                        let column = table.column(column)?;
+                        (0..table.len())
+                            .map(|row| column.word(row).unwrap_or_default())
+                            .collect()
+                    }
+                    false => lines(bytes),
+                };
+                Ok(Unlabelled {
+                    inputs: self.texts(texts.iter().map(String::as_str)),
+                    names: numbered(texts.len()),
+                })
+            }
+        }
+    }
+
+    /// Reads samples with their labels; `classes` are those of the model, none for values.
+    pub fn labelled(&self, path: &Path, classes: &[String]) -> Result<Dataset, DataError> {
+        match self {
+            Front::Arrays => Ok(super::load(path)?.test),
+            Front::Table {
+                delimiter,
+                prepared,
+            } => Ok(prepared.dataset(&Table::read(path, *delimiter)?)?.0),
+            Front::Images(size) => {
+                let mut folder = images::ImageFolder::open(path)?;
+                folder.renumber(classes)?;
+                folder.load(&super::stem(path), *size)
+            }
+            Front::Text {
+                column,
+                delimiter,
+                labels,
+                ..
+            } => {
+                let table = Table::read(path, *delimiter)?;
+                let column = table.column(column)?;
+                let texts: Vec<String> = (0..table.len())
+                    .map(|row| column.word(row).unwrap_or_default())
+                    .collect();
+                let inputs = self.texts(texts.iter().map(String::as_str));
+                labels.labelled(&table, inputs)
+            }
+        }
+    }
+
+    /// Texts as numbers, `[texts, length]`.
+    pub(crate) fn texts<'t>(&self, texts: impl Iterator<Item = &'t str>) -> ArrayD<f32> {
+        let Front::Text {
+            vocabulary, length, ..
+        } = self
+        else {
+            return ArrayD::zeros(IxDyn(&[0]));
+        };
+        let rows: Vec<Vec<i32>> = texts.map(|t| vocabulary.encode_to(t, *length)).collect();
+        let cells: Vec<f32> = rows.iter().flatten().map(|&n| n as f32).collect();
+        let array = Array2::from_shape_vec((rows.len(), *length), cells);
+        array.expect("rows have one length").into_dyn()
+    }
+
+    fn pictures(&self, files: &[std::path::PathBuf]) -> Result<Unlabelled, DataError> {
+        let mut all = vec![];
+        for file in files {
+            all.push(self.parse(&super::bytes::read(file)?, file)?);
+        }
+        let views: Vec<_> = all.iter().map(|u| u.inputs.view()).collect();
+        Ok(Unlabelled {
+            inputs: ndarray::concatenate(ndarray::Axis(0), &views).expect("all have one size"),
+            names: all.into_iter().flat_map(|u| u.names).collect(),
+        })
+    }
+}
+
+/// `1`, `2`, ...
+fn numbered(n: usize) -> Vec<String> {
+    (1..=n).map(|i| i.to_string()).collect()
+}
+
+/// The lines of a text that are not empty. What is not UTF-8 is replaced.
+fn lines(bytes: &[u8]) -> Vec<String> {
+    let text = String::from_utf8_lossy(bytes);
+    let lines = text.lines().filter(|l| !l.trim().is_empty());
+    lines.map(str::to_string).collect()
+}
+
+/// A table of numbers without labels, with or without a header.
+fn numbers(bytes: &[u8], path: &Path) -> Result<Unlabelled, DataError> {
+    use super::csv;
+    let mut rows = csv::rows(bytes, path, b',')?;
+    let named = |row: &csv::Row| row.cells.iter().all(|c| c.parse::<f32>().is_err());
+    if rows.first().is_some_and(named) {
+        rows.remove(0);
+    }
+    let width = rows.first().map_or(0, |row| row.cells.len());
+    if width == 0 {
+        return Err(DataError::Empty { path: path.into() });
+    }
+    let mut cells = vec![];
+    for row in &rows {
+        if row.cells.len() != width {
+            return Err(DataError::Row {
+                path: path.into(),
+                line: row.line,
+                found: row.cells.len(),
+                expected: width,
+            });
+        }
+        for (column, cell) in row.cells.iter().enumerate() {
+            cells.push(csv::number(cell).map_err(|problem| DataError::Cell {
+                path: path.into(),
+                line: row.line,
+                column: column + 1,
+                name: None,
+                problem,
+            })?);
+        }
+    }
+    let inputs = ArrayD::from_shape_vec(IxDyn(&[rows.len(), width]), cells);
+    Ok(Unlabelled {
+        inputs: inputs.expect("rows have one width"),
+        names: numbered(rows.len()),
+    })
+}

@@ -1,0 +1,263 @@
+//! Pictures: files (PNG, JPEG), folders with one folder for each class, and sizes.
+
+use super::{DataError, Dataset, Labels, bytes};
+use craneflow_ir::Array;
+use ndarray::{ArrayD, IxDyn};
+use std::io::Cursor;
+use std::path::{Path, PathBuf};
+
+/// The size that pictures are brought to.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, serde::Serialize, serde::Deserialize)]
+pub struct ImageSize {
+    /// Rows.
+    pub height: usize,
+    /// Columns.
+    pub width: usize,
+    /// 1 is grey, 3 is red, green and blue.
+    pub channels: usize,
+}
+
+/// Pixels as they are in the file.
+struct Raw {
+    height: usize,
+    width: usize,
+    channels: usize,
+    pixels: Vec<u8>,
+}
+
+/// Largest number of pixels of a picture that is decoded.
+const LIMIT: usize = 1 << 28;
+
+/// Reads a picture: `f32[height, width, channels]` with values in 0..1, resized bilinearly.
+pub fn read(path: impl AsRef<Path>, size: ImageSize) -> Result<Array, DataError> {
+    let path = path.as_ref();
+    decode(&bytes::read(path)?, path, size)
+}
+
+/// The picture with these bytes; `path` is for messages.
+pub fn decode(bytes: &[u8], path: &Path, size: ImageSize) -> Result<Array, DataError> {
+    let raw = match bytes {
+        [0x89, b'P', b'N', b'G', ..] => png(bytes, path)?,
+        [0xFF, 0xD8, ..] => jpeg(bytes, path)?,
+        _ => {
+            return Err(DataError::Magic {
+                path: path.into(),
+                format: "a PNG or JPEG picture",
+                at: 0,
+                found: format!("{:02x?}", &bytes[..bytes.len().min(4)]),
+                expected: "89 50 4e 47 or ff d8",
+            });
+        }
+    };
+    Ok(resized(&raw, size))
+}
+
+/// The size of a picture in its file, and whether it has colours.
+pub fn natural_size(path: impl AsRef<Path>) -> Result<ImageSize, DataError> {
+    let path = path.as_ref();
+    let bytes = bytes::read(path)?;
+    let raw = match bytes.first() {
+        Some(0x89) => png(&bytes, path)?,
+        _ => jpeg(&bytes, path)?,
+    };
+    Ok(ImageSize {
+        height: raw.height,
+        width: raw.width,
+        channels: if raw.channels < 3 { 1 } else { 3 },
+    })
+}
+
+/// The pictures of a folder: files in folders named after their classes. Names are in alphabetic
+/// order, so the samples are too.
+#[derive(Clone, PartialEq, Debug)]
+pub struct ImageFolder {
+    /// Names of the classes.
+    pub classes: Vec<String>,
+    /// Files and the numbers of their classes.
+    pub files: Vec<(PathBuf, i32)>,
+}
+
+impl ImageFolder {
+    /// Looks what is in a folder.
+    pub fn open(folder: impl AsRef<Path>) -> Result<ImageFolder, DataError> {
+        let folder = folder.as_ref();
+        let mut found = ImageFolder {
+            classes: vec![],
+            files: vec![],
+        };
+        for class in entries(folder)?.into_iter().filter(|p| p.is_dir()) {
+            let files = pictures(&class)?;
+            if files.is_empty() {
+                continue;
+            }
+            let id = found.classes.len() as i32;
+            let name = class.file_name().unwrap_or_default();
+            found.classes.push(name.to_string_lossy().into_owned());
+            found.files.extend(files.into_iter().map(|file| (file, id)));
+        }
+        match found.files.is_empty() {
+            true => Err(DataError::Empty {
+                path: folder.into(),
+            }),
+            false => Ok(found),
+        }
+    }
+
+    /// Numbers the classes as they are numbered elsewhere.
+    pub fn renumber(&mut self, classes: &[String]) -> Result<(), DataError> {
+        for (file, id) in &mut self.files {
+            let name = &self.classes[*id as usize];
+            let found = classes.iter().position(|c| c == name);
+            *id = found.ok_or_else(|| DataError::Column {
+                path: file.clone(),
+                wanted: format!("for the class `{name}`"),
+                columns: classes.join(", "),
+            })? as i32;
+        }
+        self.classes = classes.to_vec();
+        Ok(())
+    }
+
+    /// Reads all pictures.
+    pub fn load(&self, name: &str, size: ImageSize) -> Result<Dataset, DataError> {
+        let mut pixels = vec![];
+        for (file, _) in &self.files {
+            pixels.extend(floats(&read(file, size)?));
+        }
+        let shape = IxDyn(&[self.files.len(), size.height, size.width, size.channels]);
+        let inputs = ArrayD::from_shape_vec(shape, pixels).expect("all have one size");
+        let ids: Vec<i32> = self.files.iter().map(|(_, id)| *id).collect();
+        let labels = Labels::Classes(ndarray::Array1::from(ids).into_dyn());
+        Dataset::new(name, inputs, labels, self.classes.clone())
+    }
+}
+
+/// The pictures in a folder, in alphabetic order.
+pub fn pictures(folder: &Path) -> Result<Vec<PathBuf>, DataError> {
+    let is_picture = |path: &PathBuf| {
+        let extension = path.extension().map(|e| e.to_string_lossy().to_lowercase());
+        matches!(extension.as_deref(), Some("png" | "jpg" | "jpeg"))
+    };
+    Ok(entries(folder)?.into_iter().filter(is_picture).collect())
+}
+
+fn entries(folder: &Path) -> Result<Vec<PathBuf>, DataError> {
+    let io = |source| DataError::Io {
+        path: folder.into(),
+        source,
+    };
+    let entries = std::fs::read_dir(folder).map_err(io)?;
+    let paths: Result<Vec<PathBuf>, _> = entries.map(|e| e.map(|e| e.path())).collect();
+    let mut paths = paths.map_err(io)?;
+    paths.sort();
+    Ok(paths)
+}
+
+/// The numbers of an `f32` array.
+pub(crate) fn floats(array: &Array) -> impl Iterator<Item = f32> + '_ {
+    let word = |b: &[u8]| f32::from_le_bytes([b[0], b[1], b[2], b[3]]);
+    array.bytes().chunks_exact(4).map(word)
+}
+
+fn png(bytes: &[u8], path: &Path) -> Result<Raw, DataError> {
+    let wrong = |source| DataError::Png {
+        path: path.into(),
+        row: 0,
+        at: 0,
+        source,
+    };
+    let mut decoder = png::Decoder::new(Cursor::new(bytes));
+    decoder.set_transformations(png::Transformations::normalize_to_color8());
+    let mut reader = decoder.read_info().map_err(wrong)?;
+    let size = reader.output_buffer_size().filter(|n| *n <= 4 * LIMIT);
+    let size = size.ok_or_else(|| too_large(path))?;
+    let mut pixels = vec![0; size];
+    let info = reader.next_frame(&mut pixels).map_err(wrong)?;
+    pixels.truncate(info.buffer_size());
+    Ok(Raw {
+        height: info.height as usize,
+        width: info.width as usize,
+        channels: info.color_type.samples(),
+        pixels,
+    })
+}
+
+fn jpeg(bytes: &[u8], path: &Path) -> Result<Raw, DataError> {
+    let wrong = |message: String| DataError::Jpeg {
+        path: path.into(),
+        message,
+    };
+    let mut decoder = zune_jpeg::JpegDecoder::new(Cursor::new(bytes));
+    decoder.decode_headers().map_err(|e| wrong(e.to_string()))?;
+    let (width, height) = decoder.dimensions().unwrap_or((0, 0));
+    if width.saturating_mul(height) > LIMIT {
+        return Err(too_large(path));
+    }
+    let pixels = decoder.decode().map_err(|e| wrong(e.to_string()))?;
+    let channels = pixels.len() / (width * height).max(1);
+    match channels {
+        1 | 3 if pixels.len() == width * height * channels => Ok(Raw {
+            height,
+            width,
+            channels,
+            pixels,
+        }),
+        _ => Err(wrong(format!("{channels} channels; 1 or 3 can be read"))),
+    }
+}
+
+fn too_large(path: &Path) -> DataError {
+    DataError::TooLarge {
+        path: path.into(),
+        at: 0,
+        what: "the picture".to_string(),
+        limit: format!("{LIMIT} pixels"),
+    }
+}
+
+/// Bilinear, with pixel centres at half numbers; transparent pixels are what they are over black.
+fn resized(raw: &Raw, size: ImageSize) -> Array {
+    let value = |row: usize, column: usize, channel: usize| {
+        let at = (row * raw.width + column) * raw.channels;
+        let pixel = &raw.pixels[at..at + raw.channels];
+        let grey = match (raw.channels, size.channels) {
+            (1 | 2, _) => f32::from(pixel[0]),
+            (_, 1) => {
+                let [r, g, b] = [pixel[0], pixel[1], pixel[2]].map(f32::from);
+                0.299 * r + 0.587 * g + 0.114 * b
+            }
+            _ => f32::from(pixel[channel.min(2)]),
+        };
+        let alpha = match raw.channels {
+            2 | 4 => f32::from(pixel[raw.channels - 1]) / 255.0,
+            _ => 1.0,
+        };
+        grey * alpha / 255.0
+    };
+    let rows = places(raw.height, size.height);
+    let columns = places(raw.width, size.width);
+    let mut data = Vec::with_capacity(size.height * size.width * size.channels);
+    for &(top, bottom, down) in &rows {
+        for &(left, right, across) in &columns {
+            for c in 0..size.channels {
+                let mix = |a: f32, b: f32, t: f32| a + (b - a) * t;
+                let above = mix(value(top, left, c), value(top, right, c), across);
+                let below = mix(value(bottom, left, c), value(bottom, right, c), across);
+                data.push(mix(above, below, down));
+            }
+        }
+    }
+    Array::f32([size.height, size.width, size.channels], &data)
+}
+
+/// For each of `to` pixels the two of `from` that it lies between, and how far.
+fn places(from: usize, to: usize) -> Vec<(usize, usize, f32)> {
+    let scale = from as f64 / to as f64;
+    let last = from.saturating_sub(1);
+    let place = |i: usize| {
+        let x = ((i as f64 + 0.5) * scale - 0.5).clamp(0.0, last as f64);
+        let low = x.floor();
+        (low as usize, last.min(low as usize + 1), (x - low) as f32)
+    };
+    (0..to).map(place).collect()
+}

@@ -1,0 +1,142 @@
+//! Text as numbers: characters or words, from a vocabulary that the training part gives.
+
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// What a token is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Unit {
+    /// A run of letters and digits, in lower case; any other character that is no space.
+    #[default]
+    Words,
+    /// A character.
+    Characters,
+}
+
+/// Tokens by number. 0 is padding, 1 is what is not known.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Vocabulary {
+    unit: Unit,
+    tokens: Vec<String>,
+    #[serde(skip)]
+    numbers: BTreeMap<String, i32>,
+}
+
+/// Numbers that are no token's.
+const RESERVED: usize = 2;
+
+impl Vocabulary {
+    /// The most frequent tokens of texts, `size` numbers with padding and the unknown; of tokens
+    /// equally frequent the first in the alphabet.
+    pub fn fit<'t>(texts: impl Iterator<Item = &'t str>, unit: Unit, size: usize) -> Vocabulary {
+        let mut counts: BTreeMap<String, usize> = BTreeMap::new();
+        for text in texts {
+            for token in tokens(text, unit) {
+                *counts.entry(token).or_default() += 1;
+            }
+        }
+        let mut order: Vec<(String, usize)> = counts.into_iter().collect();
+        order.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
+        order.truncate(size.saturating_sub(RESERVED));
+        let tokens = order.into_iter().map(|(token, _)| token).collect();
+        Vocabulary {
+            unit,
+            tokens,
+            numbers: BTreeMap::new(),
+        }
+        .indexed()
+    }
+
+    /// With its index, which files do not hold.
+    pub(crate) fn indexed(mut self) -> Vocabulary {
+        let number = |(i, token): (usize, &String)| (token.clone(), (i + RESERVED) as i32);
+        self.numbers = self.tokens.iter().enumerate().map(number).collect();
+        self
+    }
+
+    /// How many numbers there are, padding and the unknown included.
+    pub fn size(&self) -> usize {
+        self.tokens.len() + RESERVED
+    }
+
+    /// The numbers of a text.
+    pub fn encode(&self, text: &str) -> Vec<i32> {
+        let number = |token: String| self.numbers.get(&token).copied().unwrap_or(1);
+        tokens(text, self.unit).map(number).collect()
+    }
+
+    /// The numbers of the first `length` tokens, with padding at the end.
+    pub fn encode_to(&self, text: &str, length: usize) -> Vec<i32> {
+        let mut numbers = self.encode(text);
+        numbers.resize(length, 0);
+        numbers
+    }
+
+    /// The text of numbers; padding is left out, the unknown is `�`.
+    pub fn decode(&self, numbers: &[i32]) -> String {
+        let token = |&n: &i32| match n {
+            0 => None,
+            n => Some(
+                usize::try_from(n)
+                    .ok()
+                    .and_then(|n| self.tokens.get(n.checked_sub(RESERVED)?))
+                    .map_or("\u{fffd}", String::as_str),
+            ),
+        };
+        let tokens: Vec<&str> = numbers.iter().filter_map(token).collect();
+        match self.unit {
+            Unit::Words => tokens.join(" "),
+            Unit::Characters => tokens.concat(),
+        }
+    }
+}
+
+fn tokens(text: &str, unit: Unit) -> Box<dyn Iterator<Item = String> + '_> {
+    match unit {
+        Unit::Characters => Box::new(text.chars().map(String::from)),
+        Unit::Words => Box::new(words(text)),
+    }
+}
+
+fn words(text: &str) -> impl Iterator<Item = String> + '_ {
+    let mut rest = text;
+    std::iter::from_fn(move || {
+        rest = rest.trim_start();
+        let first = rest.chars().next()?;
+        let letter = |c: char| c.is_alphanumeric() || c == '\'';
+        let end = match letter(first) {
+            true => rest.find(|c| !letter(c)).unwrap_or(rest.len()),
+            false => first.len_utf8(),
+        };
+        let (word, after) = rest.split_at(end);
+        rest = after;
+        Some(word.to_lowercase())
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_and_characters_become_numbers_and_text_again() {
+        let texts = ["The cat, the dog.", "the cat's"];
+        let words = Vocabulary::fit(texts.into_iter(), Unit::Words, 100);
+        assert_eq!(words.size(), 8);
+        assert_eq!(words.encode("the cat"), [2, 5]);
+        assert_eq!(
+            words.decode(&words.encode("the dog, the COW")),
+            "the dog , the \u{fffd}"
+        );
+        assert_eq!(words.encode_to("the", 3), [2, 0, 0]);
+        let small = Vocabulary::fit(texts.into_iter(), Unit::Words, 3);
+        assert_eq!(small.encode("the cat"), [2, 1]);
+        let letters = Vocabulary::fit(["baab"].into_iter(), Unit::Characters, 9);
+        assert_eq!(letters.encode("abc"), [2, 3, 1]);
+        assert_eq!(letters.decode(&[2, 3, 3, 0]), "abb");
+        let text = serde_json::to_string(&words).expect("is JSON");
+        let read: Vocabulary = serde_json::from_str(&text).expect("reads");
+        assert_eq!(read.indexed(), words);
+    }
+}

@@ -1,0 +1,117 @@
+//! A look inside a training step, for reports.
+
+use super::Model;
+use super::batches::Batches;
+use crate::engine::Engine;
+use crate::error::NnError;
+use crate::host::Feed;
+use craneflow_ir::Array;
+use craneflow_runtime::{Options, Profile, Step};
+
+/// What a training step on a batch is like.
+pub struct Inspection {
+    /// Gradients of the trained weights, by name.
+    pub gradients: Vec<(String, Array)>,
+    /// Layers that are computed together, and seconds that a step spends on them.
+    pub times: Vec<(String, f64)>,
+    /// Memory that a step takes at most.
+    pub peak_bytes: usize,
+    /// Kernels of a step.
+    pub kernels: usize,
+}
+
+/// Steps that are timed; the shortest times count.
+const RUNS: usize = 12;
+
+impl Model {
+    /// Looks at a step on these samples. The state of the model does not change.
+    pub fn inspect_step<'a>(
+        &mut self,
+        x: impl Into<Feed<'a>>,
+        y: impl Into<Feed<'a>>,
+    ) -> Result<Inspection, NnError> {
+        let targets = self.training("inspect_step")?.targets.clone();
+        let (x, y) = ([x.into()], [y.into()]);
+        self.pull();
+        let batches = Batches::new(&self.network, &x, Some((&targets, &y)))?;
+        let samples = batches.samples();
+        let rows: Vec<usize> = (0..samples).collect();
+        let graph = self.inspected(samples, false)?;
+        let mut engine = Engine::compile(graph, &self.options)?;
+        for (i, array) in self.state.iter().enumerate() {
+            engine.set(i, &array.into())?;
+        }
+        batches.set_rows(&mut engine, self.state.len(), &rows)?;
+        engine.run(&[])?;
+        let outputs = engine.outputs().iter().enumerate();
+        let gradients = outputs.filter_map(|(i, port)| {
+            let name = port.name.strip_prefix("gradient.")?;
+            Some((name.to_string(), engine.output(i)))
+        });
+        let gradients = gradients.collect();
+        let (times, peak_bytes, kernels) = self.timed(&batches, &rows)?;
+        Ok(Inspection {
+            gradients,
+            times,
+            peak_bytes,
+            kernels,
+        })
+    }
+
+    /// Time by layers, peak memory and kernels of a training step.
+    #[allow(clippy::type_complexity, reason = "three results")]
+    fn timed(
+        &self,
+        batches: &Batches<'_>,
+        rows: &[usize],
+    ) -> Result<(Vec<(String, f64)>, usize, usize), NnError> {
+        let graph = self.train_graph(rows.len())?;
+        let mut options = Options::default();
+        if self.options.threads > 0 {
+            options.threads = self.options.threads;
+            options.codegen.threads = self.options.threads;
+        }
+        let name = graph.name.clone();
+        let compiled = Step::compile(&graph, &options);
+        let mut step = compiled.map_err(|source| NnError::Compile { name, source })?;
+        for (i, array) in self.state.iter().enumerate() {
+            step.set_array(i, array)?;
+        }
+        let first = self.state.len();
+        step.set(first, &[self.rate])?;
+        for (i, array) in batches.arrays(rows).iter().enumerate() {
+            step.set_array(first + 1 + i, array)?;
+        }
+        let mut profile = Profile::new(step.program());
+        for _ in 0..RUNS {
+            step.run_profiled(&mut profile);
+        }
+        let mut times: Vec<(String, f64)> = vec![];
+        for row in profile.rows().iter().filter(|r| !r.control && r.count > 0) {
+            let per_step = row.count as f64 / RUNS as f64;
+            let seconds = row.best.as_secs_f64() * per_step;
+            match times.iter_mut().find(|(from, _)| *from == row.from) {
+                Some((_, sum)) => *sum += seconds,
+                None => times.push((row.from.clone(), seconds)),
+            }
+        }
+        times.sort_by(|a, b| b.1.total_cmp(&a.1));
+        Ok((times, step.peak_bytes(), step.program().kernels.len()))
+    }
+
+    /// Layers with the shapes of what they give, and the positions of what they take: inputs first.
+    pub fn wiring(&self) -> Vec<(String, String, Vec<usize>)> {
+        let shape = |ty: &craneflow_ir::Type| {
+            let extents = ty.shape.iter().skip(1).map(usize::to_string);
+            extents.collect::<Vec<_>>().join("x")
+        };
+        let inputs = self.network.inputs.iter();
+        let inputs = inputs.map(|(name, input)| (name.clone(), shape(&input.batch(1)), vec![]));
+        let uses = self.network.uses.iter();
+        let uses = uses.map(|used| {
+            let from = used.x.iter().map(|(i, _)| *i).collect();
+            (used.name.clone(), shape(&used.types[0]), from)
+        });
+        inputs.chain(uses).collect()
+    }
+}

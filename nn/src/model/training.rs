@@ -1,0 +1,228 @@
+//! The loop of a training: epochs, steps, validation, callbacks and backups.
+
+use super::Model;
+use super::batches::Batches;
+use super::diagnose::Journal;
+use super::feeder::Feeder;
+use super::fit::{FitOptions, Totals, Verbose};
+use super::history::{Epoch, History, Logs};
+use super::progress::Progress;
+use super::resume::Position;
+use crate::callbacks::{BackupAndRestore, Callback, Run};
+use crate::error::NnError;
+use crate::host::Feed;
+use std::time::{Duration, Instant};
+
+/// What a model is judged by after every epoch.
+pub(crate) enum Validation<'a> {
+    /// Samples beside those that are trained on.
+    Rows(&'a Batches<'a>, Vec<usize>),
+    /// Samples of their own.
+    Data(Feed<'a>, Feed<'a>),
+    /// Batches.
+    Feeder(Box<dyn Feeder + 'a>),
+}
+
+/// What goes along with a training.
+struct Loop<'a> {
+    callbacks: Vec<Box<dyn Callback + 'a>>,
+    backup: Option<BackupAndRestore>,
+    progress: Progress,
+    position: Position,
+    /// What is needed to find a number that is not finite, if a callback wants it.
+    journal: Option<Journal>,
+    epochs: usize,
+    steps: Option<usize>,
+    batch_size: usize,
+    quiet: bool,
+}
+
+impl Loop<'_> {
+    /// Calls every callback.
+    fn each(
+        &mut self,
+        model: &mut Model,
+        mut call: impl FnMut(&mut dyn Callback, &mut Run<'_>) -> Result<(), NnError>,
+    ) -> Result<(), NnError> {
+        let mut run = Run {
+            model,
+            history: &mut self.position.history,
+            epochs: self.epochs,
+            steps: self.steps,
+            stop: self.position.stop,
+            quiet: self.quiet,
+        };
+        for callback in &mut self.callbacks {
+            call(callback.as_mut(), &mut run)?;
+        }
+        self.position.stop = run.stop;
+        Ok(())
+    }
+
+    fn back_up(&self, model: &mut Model) -> Result<(), NnError> {
+        match &self.backup {
+            Some(backup) => model.back_up(backup, &self.position, &self.callbacks),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Model {
+    /// Trains on what `feeder` gives.
+    pub(crate) fn train(
+        &mut self,
+        feeder: &mut dyn Feeder,
+        mut validation: Vec<Validation<'_>>,
+        options: FitOptions<'_>,
+    ) -> Result<History, NnError> {
+        let watched = options.callbacks.iter().any(|c| c.finds_non_finite());
+        let mut run = Loop {
+            progress: Progress::new(options.verbose, options.epochs),
+            position: Position::default(),
+            journal: watched.then(Journal::default),
+            epochs: options.epochs,
+            steps: feeder.steps(),
+            batch_size: options.batch_size,
+            quiet: options.verbose == Verbose::Silent,
+            backup: options.backup,
+            callbacks: options.callbacks,
+        };
+        run.each(self, |c, run| c.on_train_begin(run))?;
+        if let Some(backup) = &run.backup {
+            let restored = self.restore(backup, &mut run.callbacks)?;
+            run.position = restored.unwrap_or_default();
+            run.progress.skip(run.position.epochs);
+        }
+        while run.position.epochs < run.epochs && !run.position.stop {
+            self.one_epoch(feeder, &mut validation, &mut run)?;
+        }
+        run.each(self, |c, run| c.on_train_end(run))?;
+        self.pull();
+        if let Some(backup) = run.backup.filter(|b| b.delete && b.file().exists()) {
+            let path = backup.file();
+            std::fs::remove_file(&path).map_err(|source| NnError::Io { path, source })?;
+        }
+        Ok(run.position.history)
+    }
+
+    fn one_epoch(
+        &mut self,
+        feeder: &mut dyn Feeder,
+        validation: &mut [Validation<'_>],
+        run: &mut Loop<'_>,
+    ) -> Result<(), NnError> {
+        let start = Instant::now();
+        let number = self.epochs;
+        if run.position.steps == 0 {
+            run.each(self, |c, run| c.on_epoch_begin(run, number))?;
+        }
+        if let Some(journal) = &mut run.journal {
+            self.pull();
+            journal.begin(&self.state, run.position.steps);
+        }
+        let (totals, waited) = self.steps(feeder, run)?;
+        let trained = start.elapsed();
+        let mut logs = totals.logs();
+        for validation in validation {
+            let found = self.validate(validation, run.batch_size)?;
+            logs.extend(found.into_iter().map(|(n, x)| (format!("val_{n}"), x)));
+        }
+        let mut epoch = Epoch {
+            number,
+            logs,
+            learning_rate: self.rate,
+            time: start.elapsed(),
+            waited,
+        };
+        run.each(self, |c, run| c.on_epoch_end(run, &mut epoch))?;
+        self.epochs += 1;
+        let share = feeder.waits().then(|| share(waited, trained));
+        run.progress.end(&epoch, share);
+        self.history.epochs.push(epoch.clone());
+        let position = &mut run.position;
+        position.history.epochs.push(epoch);
+        position.epochs += 1;
+        position.note(0, &self.totals());
+        run.back_up(self)
+    }
+
+    /// The steps of an epoch that are left; gives the totals of all, and how long they waited.
+    fn steps(
+        &mut self,
+        feeder: &mut dyn Feeder,
+        run: &mut Loop<'_>,
+    ) -> Result<(Totals, Duration), NnError> {
+        let mut done = run.position.steps;
+        let mut totals = self.totals();
+        if done > 0 {
+            run.position.put(&mut totals);
+        }
+        feeder.begin(self.seed, self.epochs, done)?;
+        let waits = feeder.waits();
+        run.progress.begin(feeder.steps(), done);
+        let start = Instant::now();
+        let mut waited = Duration::ZERO;
+        while !run.position.stop {
+            let before = Instant::now();
+            let Some(ready) = feeder.next()? else { break };
+            if waits {
+                waited += before.elapsed();
+            }
+            if let Some(journal) = &mut run.journal {
+                journal.rates.push(self.rate);
+            }
+            let loss = self.step_on(ready, &mut totals)?;
+            if run.journal.is_some() && !loss.is_finite() {
+                let journal = run.journal.take().expect("there is one");
+                return Err(self.find_non_finite(feeder, journal, done));
+            }
+            done += 1;
+            if !run.callbacks.is_empty() {
+                let logs = totals.logs();
+                run.each(self, |c, run| c.on_batch_end(run, done - 1, &logs))?;
+            }
+            let share = waits.then(|| share(waited, start.elapsed()));
+            run.progress.step(done, share, || totals.logs());
+            if run.backup.as_ref().is_some_and(|b| b.due(done)) {
+                run.position.note(done, &totals);
+                run.back_up(self)?;
+            }
+        }
+        if done == 0 {
+            return Err(NnError::NoSamples { what: "the data" });
+        }
+        Ok((totals, waited))
+    }
+
+    fn validate(
+        &mut self,
+        validation: &mut Validation<'_>,
+        batch_size: usize,
+    ) -> Result<Logs, NnError> {
+        match validation {
+            Validation::Rows(batches, rows) => self.mean(batches, rows, batch_size),
+            Validation::Data(x, y) => {
+                let (x, y) = (std::slice::from_ref(x), std::slice::from_ref(y));
+                self.evaluate_all(x, y, batch_size)
+            }
+            Validation::Feeder(feeder) => self.evaluate_feeder(feeder.as_mut()),
+        }
+    }
+
+    /// Loss and metrics of all that `feeder` gives in an epoch.
+    pub(crate) fn evaluate_feeder(&mut self, feeder: &mut dyn Feeder) -> Result<Logs, NnError> {
+        feeder.begin(self.seed, 0, 0)?;
+        let mut totals = self.totals();
+        while let Some(ready) = feeder.next()? {
+            self.evaluate_on(&mut totals, ready)?;
+        }
+        match totals.samples {
+            0 => Err(NnError::NoSamples { what: "the data" }),
+            _ => Ok(totals.logs()),
+        }
+    }
+}
+
+fn share(part: Duration, whole: Duration) -> f64 {
+    part.as_secs_f64() / whole.as_secs_f64().max(1e-9)
+}

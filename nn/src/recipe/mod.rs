@@ -1,0 +1,198 @@
+//! Trainings described in TOML, without a line of Rust: data, layers, training, callbacks.
+//!
+//! ```
+//! use craneflow_nn::recipe::Recipe;
+//! let recipe = Recipe::parse("m.toml".as_ref(), r#"
+//!     [data]
+//!     train = "digits"
+//!     [model]
+//!     layers = [
+//!         { type = "Flatten" },
+//!         { type = "Dense", units = 32, activation = "relu" },
+//!         { type = "Dense", units = "outputs" },
+//!     ]
+//! "#)?;
+//! let data = recipe.load_data()?;
+//! let model = recipe.build(&data.split.train)?;
+//! assert_eq!(model.parameters().0, 64 * 32 + 32 + 32 * 10 + 10);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! Every key is checked when a description is read; an unknown one is an error with its line.
+
+mod data;
+mod document;
+mod layers;
+mod model;
+mod training;
+
+pub use data::Loaded;
+pub use document::RecipeError;
+pub use training::TrainingPlan;
+
+use crate::callbacks::Callback;
+use crate::data::augment::Augment;
+use crate::data::{DataError, Dataset, Labels};
+use crate::engine::Options;
+use crate::model::Model;
+use craneflow_ir::DType;
+use document::{Node, Section};
+use std::path::{Path, PathBuf};
+
+/// A description that was read.
+pub struct Recipe {
+    text: String,
+    path: PathBuf,
+    data: data::DataPlan,
+    augment: Option<Augment>,
+    training: TrainingPlan,
+}
+
+impl Recipe {
+    /// Reads a file. Paths in it are relative to its folder.
+    pub fn read(path: impl AsRef<Path>) -> Result<Recipe, RecipeError> {
+        let path = path.as_ref();
+        let text = std::fs::read_to_string(path)
+            .map_err(|e| document::Source { path, text: "" }.error(0..0, "", e.to_string()))?;
+        Recipe::parse(path, &text)
+    }
+
+    /// The description in a text; `path` is for messages and as where paths in it begin.
+    pub fn parse(path: &Path, text: &str) -> Result<Recipe, RecipeError> {
+        let folder = path.parent().unwrap_or(Path::new(""));
+        document::read(path, text, |top| {
+            let data = section(top, "data")?;
+            let plan = data::plan(&data, folder)?;
+            data.done()?;
+            let augment = top.with("augment", |node| {
+                let s = node.section()?;
+                let augment = data::augment(&s)?;
+                s.done()?;
+                Ok(augment)
+            })?;
+            let training = match top.node("training") {
+                None => empty_training(),
+                Some(node) => {
+                    let s = node.section()?;
+                    let plan = training::plan(&s, folder)?;
+                    // Known here, used when the model is compiled.
+                    for key in ["loss", "from_logits", "metrics", "optimizer"] {
+                        s.node(key);
+                    }
+                    s.done()?;
+                    plan
+                }
+            };
+            training::callbacks(top, folder)?;
+            section(top, "model")?;
+            Ok(Recipe {
+                text: text.to_string(),
+                path: path.to_path_buf(),
+                data: plan,
+                augment,
+                training,
+            })
+        })
+    }
+
+    /// The text.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// What is trained on, in a word.
+    pub fn data_name(&self) -> &str {
+        self.data.name()
+    }
+
+    /// `[training]`.
+    pub fn training(&self) -> &TrainingPlan {
+        &self.training
+    }
+
+    /// `[augment]`.
+    pub fn augment(&self) -> Option<&Augment> {
+        self.augment.as_ref()
+    }
+
+    /// Reads the samples.
+    pub fn load_data(&self) -> Result<Loaded, DataError> {
+        self.data.load()
+    }
+
+    /// The callbacks, new ones at every call.
+    pub fn callbacks(&self) -> Result<Vec<Box<dyn Callback>>, RecipeError> {
+        let folder = self.path.parent().unwrap_or(Path::new(""));
+        document::read(&self.path, &self.text, |top| {
+            known(top);
+            training::callbacks(top, folder)
+        })
+    }
+
+    /// The model for samples like these, compiled, with the weights of the seed.
+    pub fn build(&self, data: &Dataset) -> Result<Model, RecipeError> {
+        let outputs = match data.labels() {
+            Labels::Classes(_) => data.classes().len(),
+            Labels::Values(y) => y.shape()[1..].iter().product(),
+        };
+        let values = matches!(data.labels(), Labels::Values(_));
+        self.build_for(data.input_shape(), outputs, values)
+    }
+
+    /// The model for samples of a shape and labels that are values, or else classes.
+    pub fn build_for(
+        &self,
+        input: &[usize],
+        outputs: usize,
+        values: bool,
+    ) -> Result<Model, RecipeError> {
+        document::read(&self.path, &self.text, |top| {
+            known(top);
+            let s = section(top, "model")?;
+            let model = model::build(&s, input, DType::F32, outputs)?;
+            s.done()?;
+            let options = Options {
+                threads: self.training.threads,
+                ..Options::default()
+            };
+            let mut model = model.seed(self.training.seed).options(options);
+            match top.node("training") {
+                None => document::read(&self.path, "", |empty| {
+                    training::compile(empty, &mut model, values)
+                })?,
+                Some(node) => training::compile(&node.section()?, &mut model, values)?,
+            }
+            Ok(model)
+        })
+    }
+}
+
+/// Notes the keys that exist at the top.
+fn known(top: &Section<'_>) {
+    for key in ["data", "augment", "training", "callback", "model"] {
+        top.node(key);
+    }
+}
+
+fn section<'d>(top: &Section<'d>, key: &'static str) -> Result<Section<'d>, RecipeError> {
+    let node: Option<Node<'d>> = top.node(key);
+    match node {
+        Some(node) => node.section(),
+        None => {
+            // Perhaps it is there under a name that is nearly its own.
+            known(top);
+            top.done()?;
+            Err(top.error(format!("the part [{key}] is missing")))
+        }
+    }
+}
+
+fn empty_training() -> TrainingPlan {
+    TrainingPlan {
+        epochs: 10,
+        batch_size: 32,
+        seed: 1,
+        threads: 0,
+        backup: None,
+    }
+}

@@ -1,0 +1,219 @@
+//! The parts `[training]` and `[[callback]]`.
+
+use super::document::{FromNode, Node, RecipeError, Section};
+use crate::callbacks::{
+    BackupAndRestore, Callback, CsvLogger, EarlyStopping, Mode, ModelCheckpoint, ReduceLROnPlateau,
+    TensorBoard, TerminateOnNaN,
+};
+use crate::loss::Loss;
+use crate::metrics::Metric;
+use crate::model::Model;
+use crate::optim::{self, Adam, AdamW, RmsProp, Sgd, Tuned};
+use std::path::Path;
+
+/// `[training]` without what compiles the model.
+#[derive(Clone, Debug)]
+pub struct TrainingPlan {
+    /// Passes over the data.
+    pub epochs: usize,
+    /// Samples in a step.
+    pub batch_size: usize,
+    /// Decides about weights, shuffling, dropout and augmentation.
+    pub seed: u64,
+    /// Threads; 0 is one for each core.
+    pub threads: usize,
+    /// Where the training goes on from after a crash.
+    pub backup: Option<BackupAndRestore>,
+}
+
+const CALLBACKS: [&str; 6] = [
+    "CSVLogger",
+    "EarlyStopping",
+    "ModelCheckpoint",
+    "ReduceLROnPlateau",
+    "TensorBoard",
+    "TerminateOnNaN",
+];
+
+/// Reads numbers of `[training]`; paths are relative to `folder`.
+pub(super) fn plan(s: &Section<'_>, folder: &Path) -> Result<TrainingPlan, RecipeError> {
+    let positive = |key: &'static str, default: usize| {
+        let read = |node: &Node<'_>| match usize::from_node(node)? {
+            0 => Err(node.error("expected a whole number above 0")),
+            n => Ok(n),
+        };
+        Ok(s.with(key, read)?.unwrap_or(default))
+    };
+    let backup: Option<String> = s.get("backup")?;
+    Ok(TrainingPlan {
+        epochs: positive("epochs", 10)?,
+        batch_size: positive("batch_size", 32)?,
+        seed: s.or("seed", 1)?,
+        threads: s.or("threads", 0)?,
+        backup: backup.map(|path| BackupAndRestore::new(folder.join(path))),
+    })
+}
+
+/// Compiles a model as `[training]` says, or as fits labels that are values or else classes.
+pub(super) fn compile(s: &Section<'_>, model: &mut Model, values: bool) -> Result<(), RecipeError> {
+    let loss = s.with("loss", |node| {
+        let name = String::from_node(node)?;
+        Loss::from_name(&name).map_err(|e| node.error(e.to_string()))
+    })?;
+    let loss = loss.unwrap_or(match values {
+        true => Loss::MeanSquaredError,
+        false => Loss::SparseCategoricalCrossentropy { from_logits: true },
+    });
+    let loss = match (s.or("from_logits", true)?, loss) {
+        (true, loss) => loss,
+        (false, loss) => probabilities(loss),
+    };
+    let metrics = s.with("metrics", |node| {
+        let metric = |node: &Node<'_>| {
+            let name = String::from_node(node)?;
+            Metric::from_name(&name).map_err(|e| node.error(e.to_string()))
+        };
+        node.list()?
+            .iter()
+            .map(metric)
+            .collect::<Result<Vec<_>, _>>()
+    })?;
+    let metrics = metrics.unwrap_or(match values {
+        true => vec![Metric::MeanAbsoluteError],
+        false => vec![Metric::Accuracy],
+    });
+    let optimizer = s.with("optimizer", optimizer)?;
+    let optimizer = optimizer.unwrap_or_else(|| Adam::default().into());
+    model
+        .compile(optimizer, loss, &metrics)
+        .map_err(|e| s.error(e.to_string()))
+}
+
+/// The loss for outputs that are probabilities.
+fn probabilities(loss: Loss) -> Loss {
+    let from_logits = false;
+    match loss {
+        Loss::BinaryCrossentropy { .. } => Loss::BinaryCrossentropy { from_logits },
+        Loss::CategoricalCrossentropy { .. } => Loss::CategoricalCrossentropy { from_logits },
+        Loss::SparseCategoricalCrossentropy { .. } => {
+            Loss::SparseCategoricalCrossentropy { from_logits }
+        }
+        other => other,
+    }
+}
+
+/// `"adam"`, or `{ type = "adam", learning_rate = 0.001, clipnorm = 1.0 }`.
+fn optimizer(node: &Node<'_>) -> Result<Tuned, RecipeError> {
+    if node.is_word() {
+        let word = String::from_node(node)?;
+        return usual(node, &word, None);
+    }
+    let s = node.section()?;
+    let kind = s.need::<String>("type")?;
+    let place = s.node("type").expect("it was read");
+    let rate: Option<f32> = s.get("learning_rate")?;
+    let tuned: Tuned = match kind.to_lowercase().as_str() {
+        "adamw" => {
+            let optimizer = AdamW::new(rate.unwrap_or(0.001));
+            optimizer.decay(s.or("weight_decay", 0.004)?).into()
+        }
+        "rmsprop" => {
+            let optimizer = RmsProp::new(rate.unwrap_or(0.001));
+            optimizer.momentum(s.or("momentum", 0.0)?).into()
+        }
+        "sgd" => {
+            let optimizer = Sgd::new(rate.unwrap_or(0.01)).momentum(s.or("momentum", 0.0)?);
+            match s.or("nesterov", false)? {
+                true => optimizer.nesterov().into(),
+                false => optimizer.into(),
+            }
+        }
+        _ => usual(&place, &kind, rate)?,
+    };
+    s.done()?;
+    Ok(tuned)
+}
+
+/// The optimizer of a name with its usual constants.
+fn usual(node: &Node<'_>, word: &str, rate: Option<f32>) -> Result<Tuned, RecipeError> {
+    let name = word.to_lowercase();
+    let known: Vec<&str> = optim::names().collect();
+    let slow = if name == "sgd" || name == "momentum" {
+        0.01
+    } else {
+        0.001
+    };
+    optim::from_name(&name, rate.unwrap_or(slow)).map_err(|_| node.unknown(word, &known))
+}
+
+/// Reads `[[callback]]`; paths are relative to `folder`.
+pub(super) fn callbacks(
+    s: &Section<'_>,
+    folder: &Path,
+) -> Result<Vec<Box<dyn Callback>>, RecipeError> {
+    let list = s.with("callback", |node| {
+        let one = |node: &Node<'_>| callback(&node.section()?, folder);
+        node.list()?.iter().map(one).collect::<Result<Vec<_>, _>>()
+    })?;
+    Ok(list.unwrap_or_default())
+}
+
+fn callback(s: &Section<'_>, folder: &Path) -> Result<Box<dyn Callback>, RecipeError> {
+    let word: String = s.need("type")?;
+    let modes = [("auto", Mode::Auto), ("min", Mode::Min), ("max", Mode::Max)];
+    let mode =
+        || Ok::<Mode, RecipeError>(s.with("mode", |n| n.one_of(&modes))?.unwrap_or_default());
+    let monitor = || s.or("monitor", "val_loss".to_string());
+    let path = |key: &'static str| Ok::<_, RecipeError>(folder.join(s.need::<String>(key)?));
+    let callback: Box<dyn Callback> = match word.as_str() {
+        "CSVLogger" => Box::new(CsvLogger::new(path("filename")?).append(s.or("append", false)?)),
+        "EarlyStopping" => {
+            let mut early = EarlyStopping::new(&monitor()?)
+                .mode(mode()?)
+                .patience(s.or("patience", 0)?)
+                .min_delta(s.or("min_delta", 0.0)?)
+                .start_from_epoch(s.or("start_from_epoch", 0)?)
+                .restore_best_weights(s.or("restore_best_weights", false)?);
+            if let Some(baseline) = s.get("baseline")? {
+                early = early.baseline(baseline);
+            }
+            Box::new(early)
+        }
+        "ModelCheckpoint" => {
+            let path = path("filepath")?.display().to_string();
+            let mut checkpoint = ModelCheckpoint::new(path)
+                .monitor(&monitor()?)
+                .mode(mode()?)
+                .save_best_only(s.or("save_best_only", false)?)
+                .save_weights_only(s.or("save_weights_only", false)?);
+            if let Some(steps) = s.get("save_freq")? {
+                checkpoint = checkpoint.save_freq(steps);
+            }
+            Box::new(checkpoint)
+        }
+        "ReduceLROnPlateau" => Box::new(
+            ReduceLROnPlateau::new(&monitor()?)
+                .mode(mode()?)
+                .factor(s.or("factor", 0.1)?)
+                .patience(s.or("patience", 10)?)
+                .min_delta(s.or("min_delta", 1e-4)?)
+                .cooldown(s.or("cooldown", 0)?)
+                .min_lr(s.or("min_lr", 0.0)?),
+        ),
+        "TensorBoard" => {
+            let board = TensorBoard::new(path("log_dir")?);
+            let board = board.histogram_freq(s.or("histogram_freq", 0)?);
+            match s.get("update_freq")? {
+                Some(steps) => Box::new(board.update_freq(steps)),
+                None => Box::new(board),
+            }
+        }
+        "TerminateOnNaN" => Box::new(TerminateOnNaN),
+        _ => {
+            let node = s.node("type").expect("it was read");
+            return Err(node.unknown(&word, &CALLBACKS));
+        }
+    };
+    s.done()?;
+    Ok(callback)
+}

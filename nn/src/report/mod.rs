@@ -1,0 +1,360 @@
+//! Reports of trainings: one page that needs nothing else, and the curves as files.
+
+mod canvas;
+mod chart;
+mod drawing;
+mod html;
+
+use crate::checkpoint::write_whole;
+use crate::data::front::Front;
+use crate::data::images::floats;
+use crate::data::{Dataset, Labels};
+use crate::error::NnError;
+use crate::loss::Loss;
+use crate::model::{Inspection, Model};
+use chart::{Chart, Series};
+use ndarray::{ArrayD, Axis, Slice};
+use std::path::Path;
+
+/// What a training came to, to look at.
+pub struct Report {
+    title: String,
+    facts: Vec<(String, String)>,
+    /// Charts and the names of their files.
+    charts: Vec<(String, Chart)>,
+    classes: Vec<String>,
+    /// How many samples of each class (row) the model said to be of each (column).
+    confusion: Option<Vec<Vec<usize>>>,
+    mistakes: Vec<Mistake>,
+    layers: Vec<drawing::Node>,
+    times: Vec<(String, f64)>,
+    weights: Vec<Weight>,
+}
+
+struct Mistake {
+    sample: usize,
+    said: String,
+    png: Option<Vec<u8>>,
+    /// Pixels on the page.
+    size: (usize, usize),
+    text: Option<String>,
+}
+
+struct Weight {
+    name: String,
+    values: Vec<f32>,
+    gradient: Option<Vec<f32>>,
+}
+
+/// Mistakes shown.
+const MISTAKES: usize = 16;
+
+impl Report {
+    /// Looks at a trained model and at how it does on held-out samples. The model stays as it is.
+    pub fn collect(
+        title: &str,
+        model: &mut Model,
+        train: &Dataset,
+        test: &Dataset,
+        front: &Front,
+        batch_size: usize,
+    ) -> Result<Report, NnError> {
+        let n = train.len().min(batch_size);
+        let rows: Vec<usize> = (0..n).collect();
+        let batch = train.select(&rows);
+        let found = model.inspect_step(batch.inputs(), batch.labels())?;
+        let outputs = model.predict(test.inputs())?;
+        let judged = model.evaluate(test.inputs(), test.labels())?;
+        let mut facts = facts(model, train, test, &found, batch_size);
+        facts.extend(
+            judged
+                .iter()
+                .map(|(n, x)| (format!("held-out {n}"), format!("{x:.5}"))),
+        );
+        let loss = model.loss();
+        let (confusion, mistakes) = match test.labels() {
+            Labels::Classes(ids) => {
+                let said = probabilities(&outputs, loss.as_ref(), test.classes().len());
+                let ids: Vec<usize> = ids.iter().map(|&id| id as usize).collect();
+                (
+                    Some(counts(&said, &ids, test.classes().len())),
+                    worst(test, front, &said, &ids),
+                )
+            }
+            Labels::Values(y) => (None, farthest(test, front, &outputs, y)),
+        };
+        Ok(Report {
+            title: title.to_string(),
+            facts,
+            charts: charts(model),
+            classes: test.classes().to_vec(),
+            confusion,
+            mistakes,
+            layers: model
+                .wiring()
+                .into_iter()
+                .map(|(name, shape, from)| drawing::Node { name, shape, from })
+                .collect(),
+            weights: weights(model, &found),
+            times: found.times,
+        })
+    }
+
+    /// Writes `index.html`, and each chart as SVG and PNG, to a folder.
+    pub fn write(&self, folder: impl AsRef<Path>) -> Result<(), NnError> {
+        let folder = folder.as_ref();
+        std::fs::create_dir_all(folder).map_err(|source| NnError::Io {
+            path: folder.into(),
+            source,
+        })?;
+        for (name, chart) in &self.charts {
+            write_whole(&folder.join(format!("{name}.svg")), chart.svg().as_bytes())?;
+            write_whole(&folder.join(format!("{name}.png")), &chart.png())?;
+        }
+        write_whole(&folder.join("index.html"), html::page(self).as_bytes())
+    }
+}
+
+/// A PNG file of bytes: grey where there is one channel, else red, green and blue.
+pub(crate) fn png(width: usize, height: usize, channels: usize, pixels: &[u8]) -> Vec<u8> {
+    let mut bytes = vec![];
+    let mut encoder = png::Encoder::new(&mut bytes, width as u32, height as u32);
+    encoder.set_color(match channels {
+        1 => png::ColorType::Grayscale,
+        _ => png::ColorType::Rgb,
+    });
+    let written = encoder.write_header().and_then(|mut writer| {
+        writer.write_image_data(pixels)?;
+        writer.finish()
+    });
+    written.expect("memory takes what is written to it");
+    bytes
+}
+
+fn facts(
+    model: &Model,
+    train: &Dataset,
+    test: &Dataset,
+    found: &Inspection,
+    batch_size: usize,
+) -> Vec<(String, String)> {
+    let (all, trained) = model.parameters();
+    let mib = |bytes: usize| format!("{:.2} MiB", bytes as f64 / f64::from(1 << 20));
+    let shape: Vec<String> = train.input_shape().iter().map(usize::to_string).collect();
+    let epochs = &model.history().epochs;
+    let time: f64 = epochs.iter().map(|e| e.time.as_secs_f64()).sum();
+    let waited: f64 = epochs.iter().map(|e| e.waited.as_secs_f64()).sum();
+    let mut facts = vec![
+        (
+            "samples".to_string(),
+            format!(
+                "{} of {}, {} held out",
+                train.len(),
+                shape.join("x"),
+                test.len()
+            ),
+        ),
+        (
+            "parameters".to_string(),
+            format!("{all}, {trained} of them trained"),
+        ),
+        (
+            "epochs".to_string(),
+            format!("{} in {time:.1} s", epochs.len()),
+        ),
+        (
+            "steps".to_string(),
+            format!("{} of {batch_size} samples", model.steps_done()),
+        ),
+        ("peak memory of a step".to_string(), mib(found.peak_bytes)),
+        ("kernels of a step".to_string(), found.kernels.to_string()),
+    ];
+    if waited > 0.0 {
+        facts.push(("waited for data".to_string(), format!("{waited:.1} s")));
+    }
+    facts
+}
+
+/// A chart for the loss and each metric, with the validation's line beside it, and the learning rate.
+fn charts(model: &Model) -> Vec<(String, Chart)> {
+    let history = model.history();
+    let line = |name: &str| Series {
+        name: name.to_string(),
+        points: history
+            .epochs
+            .iter()
+            .filter_map(|e| {
+                let (_, x) = e.logs.iter().find(|(n, _)| n == name)?;
+                Some((e.number as f64 + 1.0, *x))
+            })
+            .collect(),
+    };
+    let own = history
+        .names()
+        .into_iter()
+        .filter(|n| !n.starts_with("val_"));
+    let mut charts: Vec<(String, Chart)> = own
+        .map(|name| {
+            let both = [line(name), line(&format!("val_{name}"))];
+            let chart = Chart {
+                title: name.replace('_', " "),
+                x: "epoch".to_string(),
+                series: both.into_iter().filter(|s| !s.points.is_empty()).collect(),
+            };
+            (name.to_string(), chart)
+        })
+        .collect();
+    let rates = history.epochs.iter();
+    let rates = rates.map(|e| (e.number as f64 + 1.0, f64::from(e.learning_rate)));
+    let series = Series {
+        name: "learning rate".to_string(),
+        points: rates.collect(),
+    };
+    let chart = Chart {
+        title: "learning rate".to_string(),
+        x: "epoch".to_string(),
+        series: vec![series],
+    };
+    charts.push(("learning_rate".to_string(), chart));
+    charts
+}
+
+/// Rows of probabilities, a column for each class.
+fn probabilities(outputs: &ArrayD<f32>, loss: Option<&Loss>, classes: usize) -> Vec<Vec<f32>> {
+    let rows = outputs.axis_iter(Axis(0));
+    rows.map(|row| probabilities_of(loss, row.iter().copied().collect(), classes))
+        .collect()
+}
+
+/// Outputs of a sample as probabilities of classes, where they are meant as such.
+pub fn probabilities_of(loss: Option<&Loss>, row: Vec<f32>, classes: usize) -> Vec<f32> {
+    let sigmoid = |x: f32| 1.0 / (1.0 + (-x).exp());
+    match loss {
+        Some(Loss::BinaryCrossentropy { from_logits, .. }) => {
+            let yes = row
+                .iter()
+                .map(|&x| if *from_logits { sigmoid(x) } else { x });
+            match (row.len(), classes) {
+                (1, 2) => yes.flat_map(|p| [1.0 - p, p]).collect(),
+                _ => yes.collect(),
+            }
+        }
+        Some(
+            Loss::SparseCategoricalCrossentropy {
+                from_logits: true, ..
+            }
+            | Loss::CategoricalCrossentropy {
+                from_logits: true, ..
+            },
+        ) => {
+            let most = row.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+            let powers: Vec<f32> = row.iter().map(|x| (x - most).exp()).collect();
+            let sum: f32 = powers.iter().sum();
+            powers.iter().map(|x| x / sum).collect()
+        }
+        _ => row,
+    }
+}
+
+/// The greatest, the first of equals.
+fn best(row: &[f32]) -> usize {
+    let order = |&a: &usize, &b: &usize| row[a].total_cmp(&row[b]).then(b.cmp(&a));
+    (0..row.len()).max_by(order).unwrap_or(0)
+}
+
+fn counts(said: &[Vec<f32>], ids: &[usize], classes: usize) -> Vec<Vec<usize>> {
+    let mut counts = vec![vec![0; classes]; classes];
+    for (row, &id) in said.iter().zip(ids) {
+        let best = best(row).min(classes - 1);
+        counts[id][best] += 1;
+    }
+    counts
+}
+
+/// The wrong answers that the model is surest of.
+fn worst(test: &Dataset, front: &Front, said: &[Vec<f32>], ids: &[usize]) -> Vec<Mistake> {
+    let mut wrong: Vec<(usize, usize, f32)> = said
+        .iter()
+        .enumerate()
+        .map(|(i, row)| (i, best(row), row[best(row)]))
+        .filter(|&(i, class, _)| class != ids[i])
+        .collect();
+    wrong.sort_by(|a, b| b.2.total_cmp(&a.2));
+    wrong.truncate(MISTAKES);
+    let name = |i: usize| test.classes().get(i).cloned().unwrap_or(i.to_string());
+    let mistake = |(i, class, sure): (usize, usize, f32)| {
+        let said = format!(
+            "{} ({:.1} %), is {}",
+            name(class),
+            100.0 * sure,
+            name(ids[i])
+        );
+        shown(test, front, i, said)
+    };
+    wrong.into_iter().map(mistake).collect()
+}
+
+/// The values that the model is farthest from.
+fn farthest(test: &Dataset, front: &Front, outputs: &ArrayD<f32>, y: &ArrayD<f32>) -> Vec<Mistake> {
+    let pairs = outputs.axis_iter(Axis(0)).zip(y.axis_iter(Axis(0)));
+    let mut far: Vec<(usize, f32, f32)> = pairs
+        .enumerate()
+        .filter_map(|(i, (said, is))| Some((i, *said.iter().next()?, *is.iter().next()?)))
+        .collect();
+    far.sort_by(|a, b| (b.1 - b.2).abs().total_cmp(&(a.1 - a.2).abs()));
+    far.truncate(MISTAKES);
+    let mistake =
+        |(i, said, is): (usize, f32, f32)| shown(test, front, i, format!("{said:.4}, is {is:.4}"));
+    far.into_iter().map(mistake).collect()
+}
+
+/// A sample as a picture or as text.
+fn shown(test: &Dataset, front: &Front, sample: usize, said: String) -> Mistake {
+    let x = test
+        .inputs()
+        .slice_axis(Axis(0), Slice::from(sample..sample + 1));
+    let numbers: Vec<f32> = x.iter().copied().collect();
+    let mut mistake = Mistake {
+        sample,
+        said,
+        png: None,
+        size: (0, 0),
+        text: None,
+    };
+    match (front, test.input_shape()) {
+        (Front::Text { vocabulary, .. }, _) => {
+            let ids: Vec<i32> = numbers.iter().map(|&x| x as i32).collect();
+            mistake.text = Some(vocabulary.decode(&ids));
+        }
+        (_, &[height, width, channels @ (1 | 3)]) => {
+            let byte = |x: &f32| (x.clamp(0.0, 1.0) * 255.0).round() as u8;
+            let pixels: Vec<u8> = numbers.iter().map(byte).collect();
+            mistake.png = Some(png(width, height, channels, &pixels));
+            let scale = (112 / width.max(height)).max(1);
+            mistake.size = (width * scale, height * scale);
+        }
+        (Front::Table { prepared, .. }, _) => {
+            let names = prepared.names();
+            let cells = names.iter().zip(&numbers);
+            let lines: Vec<String> = cells.map(|(n, x)| format!("{n} {x:.3}")).collect();
+            mistake.text = Some(lines.join("\n"));
+        }
+        _ => mistake.text = Some(format!("{:.3?}", &numbers[..numbers.len().min(24)])),
+    }
+    mistake
+}
+
+fn weights(model: &mut Model, found: &Inspection) -> Vec<Weight> {
+    let gradient = |name: &str| {
+        let found = found.gradients.iter().find(|(n, _)| n == name);
+        found.map(|(_, g)| floats(g).collect())
+    };
+    let arrays = model.weight_arrays().into_iter();
+    arrays
+        .map(|(name, array)| Weight {
+            gradient: gradient(&name),
+            values: floats(&array).collect(),
+            name,
+        })
+        .collect()
+}

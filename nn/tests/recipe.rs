@@ -1,0 +1,150 @@
+//! Descriptions of trainings: what they make, and where they are wrong.
+
+use craneflow_nn::data::Labels;
+use craneflow_nn::recipe::Recipe;
+use craneflow_nn::{FitOptions, Verbose};
+use std::path::Path;
+
+const GOOD: &str = r#"
+[data]
+train = "digits"
+
+[model]
+layers = [
+  { type = "Conv2D", filters = 4, kernel_size = 3, activation = "relu", name = "conv" },
+  { type = "MaxPooling2D" },
+  { type = "Flatten", name = "flat" },
+  { type = "Dense", units = 8, name = "left", inputs = ["flat"] },
+  { type = "Dense", units = 8, name = "right", inputs = ["flat"] },
+  { type = "add", inputs = ["left", "right"] },
+  { type = "Activation", activation = "relu" },
+  { type = "dense", units = "outputs" },
+]
+
+[training]
+epochs = 2
+batch_size = 64
+seed = 3
+optimizer = { type = "SGD", learning_rate = 0.05, momentum = 0.9 }
+
+[[callback]]
+type = "EarlyStopping"
+patience = 3
+"#;
+
+fn wrong(text: &str) -> String {
+    let recipe = Recipe::parse(Path::new("m.toml"), text);
+    let recipe = match recipe {
+        Err(error) => return error.to_string(),
+        Ok(recipe) => recipe,
+    };
+    let data = recipe.load_data().expect("data are good");
+    let built = recipe.build(&data.split.train).map(|_| ());
+    built.expect_err("something is wrong").to_string()
+}
+
+#[test]
+fn a_description_is_built_and_trained() {
+    let recipe = Recipe::parse(Path::new("m.toml"), GOOD).expect("is good");
+    let data = recipe.load_data().expect("the digits");
+    let mut model = recipe.build(&data.split.train).expect("builds");
+    assert_eq!(model.parameters().0, 40 + 2 * (36 * 8 + 8) + 90);
+    let options = FitOptions {
+        epochs: recipe.training().epochs,
+        batch_size: recipe.training().batch_size,
+        verbose: Verbose::Silent,
+        callbacks: recipe.callbacks().expect("are good"),
+        validation_data: Some((
+            data.split.test.inputs().into(),
+            data.split.test.labels().into(),
+        )),
+        ..FitOptions::default()
+    };
+    let x = data.split.train.inputs();
+    let history = model
+        .fit(x, data.split.train.labels(), options)
+        .expect("trains");
+    assert!(history.last("val_accuracy").expect("is there") > 0.5);
+    assert!(matches!(data.split.train.labels(), Labels::Classes(_)));
+}
+
+#[test]
+fn errors_point_at_line_and_key() {
+    let cases = [
+        (
+            "epochs = 2",
+            "epoch = 2",
+            "m.toml:18:1: training.epoch: unknown key; did you mean `epochs`?",
+        ),
+        (
+            "epochs = 2",
+            "epochs = \"two\"",
+            "m.toml:18:10: training.epochs: expected a whole number of at least 0, found string",
+        ),
+        (
+            "batch_size = 64",
+            "batch_size = 0",
+            "m.toml:19:14: training.batch_size: expected a whole number above 0",
+        ),
+        (
+            "\"Flatten\"",
+            "\"Flaten\"",
+            "m.toml:9:12: model.layers[2].type: `Flaten` is not known; did you mean `Flatten`?",
+        ),
+        (
+            "kernel_size = 3",
+            "kernel_size = 9",
+            "m.toml:7:3: model.layers[0]: conv: convolution: a window of 9 does not fit",
+        ),
+        (
+            "filters = 4, ",
+            "",
+            "m.toml:7:3: model.layers[0]: the key `filters` is missing",
+        ),
+        (
+            "activation = \"relu\", name",
+            "activation = \"rellu\", name",
+            "model.layers[0].activation: `rellu` is not known; did you mean `relu`?",
+        ),
+        (
+            "[\"left\", \"right\"]",
+            "[\"left\", \"rigt\"]",
+            "model.layers[5].inputs[1]: `rigt` is not known; did you mean `right`?",
+        ),
+        (
+            "\"SGD\"",
+            "\"SDG\"",
+            "m.toml:21:22: training.optimizer.type: `SDG` is not known",
+        ),
+        (
+            "momentum = 0.9",
+            "momentun = 0.9",
+            "training.optimizer.momentun: unknown key; did you mean `momentum`?",
+        ),
+        (
+            "patience = 3",
+            "patients = 3",
+            "m.toml:25:1: callback[0].patients: unknown key",
+        ),
+        ("seed = 3", "seed = ", "m.toml:20:"),
+        ("[model]", "[modell]", "modell"),
+        (
+            "train = \"digits\"",
+            "kind = \"known\"",
+            "data: the key `train` is missing",
+        ),
+    ];
+    for (from, to, expected) in cases {
+        let text = GOOD.replacen(from, to, 1);
+        assert_ne!(text, GOOD, "{from}");
+        let message = wrong(&text);
+        assert!(
+            message.contains(expected),
+            "{to}\n{message}\nwanted {expected}"
+        );
+        assert!(message.contains(" | "), "{message}");
+    }
+    let message = wrong(&GOOD.replace("epochs = 2", "epoch = 2"));
+    let excerpt = "   |\n18 | epoch = 2\n   | ^^^^^";
+    assert!(message.ends_with(excerpt), "{message}");
+}
