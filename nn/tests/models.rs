@@ -185,7 +185,8 @@ fn masked_steps_count_nowhere() {
 
 #[test]
 fn random_layers_work_while_training_only() {
-    let layers: Vec<(&str, Box<dyn Fn() -> Model>)> = vec![
+    type Build = Box<dyn Fn() -> Model>;
+    let layers: Vec<(&str, Build)> = vec![
         (
             "noise",
             Box::new(|| alone(&[8, 8, 3], GaussianNoise::new(0.5))),

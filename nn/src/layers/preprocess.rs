@@ -194,7 +194,7 @@ layer!(Discretization, |self, _cx, x| {
     let shape = [&x.shape()[..x.rank() - 1], &[bins]].concat();
     let above = x
         .broadcast_to(&shape)
-        .compare(Cmp::Ge, &boundaries.broadcast_to(&shape));
+        .compare(Cmp::Ge, boundaries.broadcast_to(&shape));
     let numbers = above.convert(DType::I32).sum(&[-1]);
     self.encoding.apply(&numbers, bins + 1)
 });
@@ -245,7 +245,7 @@ layer!(IntegerLookup, |self, _cx, x| {
     let none = x.tracer().full(&ty, 0.0);
     let here = x
         .broadcast_to(&shape)
-        .compare(Cmp::Eq, &known.broadcast_to(&shape));
+        .compare(Cmp::Eq, known.broadcast_to(&shape));
     let places = here.select(&place, &none).sum(&[-1]);
     self.encoding.apply(&places, n + 1)
 });

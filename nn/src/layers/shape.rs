@@ -167,9 +167,10 @@ macro_rules! edges {
             if !x.must_have_rank(by_rank($kinds, N), N + 2, axes_of(N)) {
                 return x.clone();
             }
+            let sign: i64 = $sign;
             let mut edges = vec![(0, 0); N + 2];
             for (i, (before, after)) in self.edges.into_iter().enumerate() {
-                edges[1 + i] = ($sign * before as i64, $sign * after as i64);
+                edges[1 + i] = (sign * before as i64, sign * after as i64);
             }
             x.pad(&edges, 0.0)
         });

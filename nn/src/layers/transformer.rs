@@ -156,7 +156,7 @@ layer!(TransformerEncoder, |self, cx, x| {
     }
     let attention = self.block.attention(x.dim(2), false);
     let y = self.block.residual(cx, "attention", x, |cx, y| {
-        attend_to(cx, "attention", &attention, x, &[y.clone()])
+        attend_to(cx, "attention", &attention, x, std::slice::from_ref(y))
     });
     self.block.feed_forward(cx, &y)
 });
@@ -189,7 +189,7 @@ layer!(TransformerDecoder, |self, cx, x| {
     let width = decoded.dim(2);
     let own = self.block.attention(width, true);
     let mut y = self.block.residual(cx, "attention", decoded, |cx, y| {
-        attend_to(cx, "attention", &own, decoded, &[y.clone()])
+        attend_to(cx, "attention", &own, decoded, std::slice::from_ref(y))
     });
     if let Some(encoded) = encoded {
         // Positions of two sequences are not compared.
