@@ -86,6 +86,9 @@ impl Emitter<'_, '_, '_> {
         if matches!(op, Native::Div | Native::Rem) && !t.is_float() {
             return self.divide(op, args[0], args[1], t);
         }
+        if let Some(bits) = self.float_bits(op, args, to) {
+            return bits;
+        }
         let typed = args.iter().zip(types).map(|(&a, ty)| Typed {
             value: self.val(a),
             ty,
@@ -93,6 +96,32 @@ impl Emitter<'_, '_, '_> {
         });
         let typed: Vec<Typed> = typed.collect();
         self.apply(op, &typed, to)
+    }
+
+    /// Bits of two floats combined, as a float again: this needs no trip through integer registers.
+    fn float_bits(&mut self, op: Native, args: &[Val], to: DType) -> Option<Value> {
+        if op != Native::Bitcast(to) || !matches!(to, DType::F32 | DType::F64) {
+            return None;
+        }
+        let kernel = self.kernel;
+        let Inst::Native(bits, of) = &kernel.val(args[0]).inst else {
+            return None;
+        };
+        let float = |v: Val| match &kernel.val(v).inst {
+            Inst::Native(Native::Bitcast(_), x) if kernel.val(x[0]).dtype == to => Some(x[0]),
+            _ => None,
+        };
+        let (Native::And | Native::Or | Native::Xor, [a, b]) = (bits, &of[..]) else {
+            return None;
+        };
+        let (a, b) = (float(*a)?, float(*b)?);
+        let (a, b) = (self.val(a), self.val(b));
+        let ins = self.fb.ins();
+        Some(match bits {
+            Native::And => ins.band(a, b),
+            Native::Or => ins.bor(a, b),
+            _ => ins.bxor(a, b),
+        })
     }
 
     /// The same, except integer division, on values that need not be in the kernel.

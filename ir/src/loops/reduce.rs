@@ -4,11 +4,14 @@ use super::build::KernelBuilder;
 use super::index::Index;
 use super::{LoopKind, Val};
 use crate::ops::common::Reducer;
-use crate::ops::reducer::{PARTIALS, convert};
+use crate::ops::reducer::{convert, partials};
 use crate::types::DType;
 
 /// Windows of at most this many positions are written out instead of looped over.
 const UNROLLED: usize = 32;
+
+/// Accumulators that are folded as scalars; more of them are halved as vectors before.
+const FOLDED: usize = 16;
 
 /// New state from a position within the window and the old state.
 pub type WindowStep<'a> = &'a mut dyn FnMut(&mut KernelBuilder, &[Index], Vec<Val>) -> Vec<Val>;
@@ -31,7 +34,7 @@ impl KernelBuilder {
             convert(k, x, dtype.compute())
         };
         let folded = match extents.split_last() {
-            Some((&c, outer)) if minor && c >= PARTIALS => {
+            Some((&c, outer)) if minor && partials(c) > 1 => {
                 self.reduce_spread(kind, dtype, outer, c, &mut element)
             }
             _ => {
@@ -49,7 +52,7 @@ impl KernelBuilder {
         convert(self, folded, dtype)
     }
 
-    /// `PARTIALS` accumulators in a tile: element `c` of the minor axis goes to number `c % PARTIALS`.
+    /// Partial accumulators in a tile: element `c` of the minor axis goes to number `c` modulo their number.
     fn reduce_spread(
         &mut self,
         kind: &Reducer,
@@ -58,10 +61,11 @@ impl KernelBuilder {
         minor: usize,
         element: &mut dyn FnMut(&mut Self, &[Index]) -> Val,
     ) -> Val {
-        let tile = self.scratch(dtype.compute(), PARTIALS);
+        let number = partials(minor);
+        let tile = self.scratch(dtype.compute(), number);
         let start = kind.start(self, dtype);
-        self.each(PARTIALS, LoopKind::Lanes, |k, j| k.store(tile, &j, start));
-        let (blocks, tail) = (minor / PARTIALS, minor % PARTIALS);
+        self.each(number, LoopKind::Lanes, |k, j| k.store(tile, &j, start));
+        let (blocks, tail) = (minor / number, minor % number);
         self.nest(outer, LoopKind::Serial, &mut |k, at| {
             let mut lanes = |k: &mut Self, extent: usize, from: &Index| {
                 k.each(extent, LoopKind::Lanes, |k, j| {
@@ -72,25 +76,30 @@ impl KernelBuilder {
                 });
             };
             k.each(blocks, LoopKind::Serial, |k, block| {
-                lanes(k, PARTIALS, &block.mul(PARTIALS as i64));
+                lanes(k, number, &block.mul(number as i64));
             });
-            lanes(k, tail, &Index::from(blocks * PARTIALS));
+            lanes(k, tail, &Index::from(blocks * number));
         });
-        // Halve while lanes pay, then fold what is left as values.
-        for half in [8, 4] {
-            self.each(half, LoopKind::Lanes, |k, j| {
+        // Halves are combined until one is left.
+        let mut number = number;
+        while number > FOLDED {
+            number /= 2;
+            self.each(number, LoopKind::Lanes, |k, j| {
                 let low = k.load(tile, &j);
-                let high = k.load(tile, &j.plus(half as i64));
+                let high = k.load(tile, &j.plus(number as i64));
                 let new = kind.combine(k, low, high);
                 k.store(tile, &j, new);
             });
         }
-        let p = [0, 1, 2, 3].map(|j| self.load(tile, &Index::constant(j)));
-        let (even, odd) = (
-            kind.combine(self, p[0], p[2]),
-            kind.combine(self, p[1], p[3]),
-        );
-        kind.combine(self, even, odd)
+        let mut parts: Vec<Val> = (0..number)
+            .map(|j| self.load(tile, &Index::from(j)))
+            .collect();
+        while parts.len() > 1 {
+            let high = parts.split_off(parts.len() / 2);
+            let pairs = parts.into_iter().zip(high);
+            parts = pairs.map(|(a, b)| kind.combine(self, a, b)).collect();
+        }
+        parts[0]
     }
 
     /// Walks the positions of a window in row-major order with a state of values that `step`

@@ -6,8 +6,19 @@ use crate::eval::eval_graph;
 use crate::native::{Emit, Evaluator, Native, Scalar};
 use crate::types::DType;
 
-/// Number of partial accumulators of a reduction over the minor axis.
-pub const PARTIALS: usize = 16;
+/// Most partial accumulators of a reduction.
+const MOST_PARTIALS: usize = 64;
+/// Fewest, where there are several.
+const LEAST_PARTIALS: usize = 16;
+
+/// Number of partial accumulators of a reduction over a minor axis of this extent: a power of two, so
+/// that several vectors of any width are in flight, or 1 where the axis is short.
+pub fn partials(extent: usize) -> usize {
+    match extent {
+        ..LEAST_PARTIALS => 1,
+        _ => MOST_PARTIALS.min(1 << extent.ilog2()),
+    }
+}
 
 const NAMED: [(&str, Reducer); 6] = [
     ("sum", Reducer::Sum),
@@ -101,19 +112,19 @@ pub fn fold_named(
     let e = &mut Evaluator;
     let dtype = x.ty.dtype;
     let start = kind.start(e, dtype);
-    let mut partial = [start; PARTIALS];
-    let spread = minor.filter(|&c| c >= PARTIALS);
+    let mut partial = [start; MOST_PARTIALS];
+    let lanes = minor.map_or(1, partials);
     for (i, position) in positions.enumerate() {
-        let lane = spread.map_or(0, |c| i % c % PARTIALS);
+        let lane = minor.map_or(0, |c| i % c % lanes);
         let element = convert(e, x.get(position), dtype.compute());
         partial[lane] = kind.combine(e, partial[lane], element);
     }
-    if spread.is_some() {
-        for half in [8, 4, 2, 1] {
-            for j in 0..half {
-                partial[j] = kind.combine(e, partial[j], partial[j + half]);
-            }
+    let mut half = lanes / 2;
+    while half > 0 {
+        for j in 0..half {
+            partial[j] = kind.combine(e, partial[j], partial[j + half]);
         }
+        half /= 2;
     }
     convert(e, partial[0], dtype)
 }
