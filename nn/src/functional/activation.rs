@@ -51,8 +51,9 @@ pub fn gelu_tanh(x: &Tensor) -> Tensor {
 /// `exp(x) / sum(exp(x))` along `axis`.
 pub fn softmax(x: &Tensor, axis: isize) -> Tensor {
     let e = shifted(x, axis).exp();
-    let sum = e.sum(&[axis]).keep(x, &[axis]);
-    e / sum
+    // One division for each sum.
+    let scale = 1.0 / e.sum(&[axis]).keep(x, &[axis]);
+    e * scale
 }
 
 /// `log(softmax(x))` along `axis`.

@@ -51,10 +51,7 @@ pub fn attend(
     let (key, value) = (repeated(key, query), repeated(value, query));
     let width = query.shape()[3] as f64;
     let scores = query.dot(&key, &[0, 1], &[0, 1], 3, 3);
-    let mut scores = match options.scale {
-        Some(scale) => scores * scale,
-        None => scores / width.sqrt(),
-    };
+    let mut scores = scores * options.scale.unwrap_or(1.0 / width.sqrt());
     if let Some(cap) = options.soft_cap {
         scores = (scores / cap).tanh() * cap;
     }
