@@ -7,6 +7,10 @@
 //! - A pointwise op joins the group that computes one of its operands, so it becomes the epilogue of a
 //!   reduction or contraction; it may not wait for anything that itself waits for the group.
 //! - A cheap op is never stored just because several groups read it: each computes it again.
+//! - Groups that walk the same rows become one (`rows`).
+
+mod order;
+pub mod rows;
 
 use craneflow_ir::Pointwise;
 use craneflow_ir::graph::{Graph, NodeId, Value};
@@ -17,6 +21,8 @@ use craneflow_ir::ops::{Lowering, Op};
 pub enum GroupKind {
     /// Loops over the shape of the roots; may contain reductions at the root's own index.
     Loops,
+    /// Rows, one after the other: reductions over them and what is elementwise between and after.
+    Rows,
     /// A `dot_general` or `convolution` with an epilogue.
     Contraction(NodeId),
     /// An op that writes its results itself.
@@ -47,6 +53,8 @@ pub struct Groups {
 
 /// Above this estimated cost a value with several readers is stored rather than computed again.
 const RECOMPUTE_LIMIT: u32 = 6;
+/// Most results of one group.
+const MAX_ROOTS: usize = 12;
 
 /// How an op takes part in fusion.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -79,7 +87,7 @@ fn class(g: &Graph, id: NodeId) -> Class {
 }
 
 /// Rough cost of one element in additions.
-fn cost(op: &Op) -> u32 {
+pub(crate) fn cost(op: &Op) -> u32 {
     use Pointwise::*;
     match op {
         Op::Pointwise(p) => match p {
@@ -106,6 +114,8 @@ struct Fuser<'g> {
     groups: Vec<Group>,
     /// Groups that a group reads from, directly.
     reads: Vec<Vec<usize>>,
+    /// Whether a group computes scalars from inputs and other such scalars alone.
+    light: Vec<bool>,
 }
 
 /// Partitions a graph into groups.
@@ -131,10 +141,12 @@ pub fn fuse(g: &Graph) -> Groups {
         group: vec![None; n],
         groups: vec![],
         reads: vec![],
+        light: vec![],
     };
     for id in g.node_ids() {
         fuser.place(id);
     }
+    fuser.merge_rows();
     fuser.finish()
 }
 
@@ -293,7 +305,7 @@ impl Fuser<'_> {
         ) {
             return false;
         }
-        if self.groups[k].roots.len() >= 12 {
+        if self.groups[k].roots.len() >= MAX_ROOTS {
             return false;
         }
         let shape = &self.g.ty(self.g.node(id).results[0]).shape;
@@ -312,11 +324,13 @@ impl Fuser<'_> {
         ) {
             return false;
         }
-        // The epilogue of a contraction does not wait for work that comes later than it started.
+        // The epilogue of a contraction does not wait for work that comes later than it started, unless
+        // that can as well be done before.
         let start = self.groups[k].members[0];
         let late = |&r: &usize| {
             matches!(self.groups[k].kind, GroupKind::Contraction(_))
                 && self.groups[r].members[0] > start
+                && !self.light[r]
         };
         !outside
             .iter()
@@ -350,21 +364,6 @@ impl Fuser<'_> {
         })
     }
 
-    /// Whether group `from` (transitively) reads group `to`.
-    fn reaches(&self, from: usize, to: usize) -> bool {
-        let mut stack = vec![from];
-        let mut seen = vec![false; self.groups.len()];
-        while let Some(r) = stack.pop() {
-            if r == to {
-                return true;
-            }
-            if !std::mem::replace(&mut seen[r], true) {
-                stack.extend(&self.reads[r]);
-            }
-        }
-        false
-    }
-
     fn open(&mut self, kind: GroupKind) -> usize {
         self.groups.push(Group {
             kind,
@@ -372,6 +371,7 @@ impl Fuser<'_> {
             members: vec![],
         });
         self.reads.push(vec![]);
+        self.light.push(true);
         self.groups.len() - 1
     }
 
@@ -391,6 +391,9 @@ impl Fuser<'_> {
         );
         outside.sort_unstable();
         outside.dedup();
+        let results = &self.g.node(id).results;
+        let scalar = results.iter().all(|&v| self.g.ty(v).count() <= 1);
+        self.light[k] &= scalar && outside.iter().all(|&r| self.light[r]);
         self.reads[k].extend(outside);
         self.group[id.0 as usize] = Some(k);
         self.groups[k].members.push(id);
@@ -403,7 +406,7 @@ impl Fuser<'_> {
         for k in 0..self.groups.len() {
             let inlined = self.inlined(k);
             let keep: Vec<Value> = match self.groups[k].kind {
-                GroupKind::Loops | GroupKind::Contraction(_) => {
+                GroupKind::Loops | GroupKind::Rows | GroupKind::Contraction(_) => {
                     let roots = self.groups[k].roots.iter().copied();
                     roots.filter(|&v| self.read_outside(v, k)).collect()
                 }
@@ -466,35 +469,5 @@ impl Fuser<'_> {
             }
         }
         out
-    }
-
-    /// Topological order of the groups that keeps to the order of the graph: by first member, after
-    /// everything the group reads.
-    fn order(&self) -> Vec<usize> {
-        let n = self.groups.len();
-        let mut pending = vec![0; n];
-        let mut readers = vec![vec![]; n];
-        for (k, reads) in self.reads.iter().enumerate() {
-            let mut reads: Vec<usize> = reads.iter().copied().filter(|&r| r != k).collect();
-            reads.sort_unstable();
-            reads.dedup();
-            pending[k] = reads.len();
-            reads.iter().for_each(|&r| readers[r].push(k));
-        }
-        let key = |k: usize| (self.groups[k].members.last().copied(), k);
-        let mut ready: std::collections::BTreeSet<_> =
-            (0..n).filter(|&k| pending[k] == 0).map(key).collect();
-        let mut order = vec![];
-        while let Some((_, k)) = ready.pop_first() {
-            order.push(k);
-            for &r in &readers[k] {
-                pending[r] -= 1;
-                if pending[r] == 0 {
-                    ready.insert(key(r));
-                }
-            }
-        }
-        assert_eq!(order.len(), n, "fusion made a cycle of groups");
-        order
     }
 }

@@ -4,6 +4,7 @@
 mod columns;
 pub mod contract;
 mod counted;
+mod rows;
 mod tiles;
 
 use crate::Options;
@@ -128,6 +129,8 @@ struct Params {
 struct Elements<'a, 'g> {
     lowering: &'a GraphLowering<'g>,
     params: RefCell<Params>,
+    /// The row that is walked, in a row group.
+    walk: Option<rows::Walk>,
 }
 
 impl<'g> GraphLowering<'g> {
@@ -196,6 +199,7 @@ impl<'g> GraphLowering<'g> {
         Elements {
             lowering: self,
             params: RefCell::default(),
+            walk: None,
         }
     }
 
@@ -217,6 +221,7 @@ impl<'g> GraphLowering<'g> {
         }
         match group.kind {
             GroupKind::Loops => self.plain(group, &from, out),
+            GroupKind::Rows => self.rows(group, &from, out),
             GroupKind::Contraction(id) => contract::lower(self, group, id, &from, out),
             GroupKind::Stores(id) => self.stores(id, &from, out),
             GroupKind::Interpret(id) => {
@@ -487,6 +492,9 @@ impl Elements<'_, '_> {
         if let Some(found) = k.recall(v.0, at) {
             return found;
         }
+        if let Some(found) = self.walk.as_ref().and_then(|w| w.known(k, v, at)) {
+            return found;
+        }
         let ty = g.ty(v);
         if self.lowering.buf[v.0 as usize].is_some() {
             let mem = self.param(k, v);
@@ -513,6 +521,9 @@ impl Elements<'_, '_> {
             }
             _ => panic!("%{} ({}) is not stored", v.0, node.op.name()),
         };
+        if let Some(walk) = &self.walk {
+            walk.keep(k, v, at, value);
+        }
         k.remember(v.0, at, value);
         value
     }

@@ -46,6 +46,7 @@ fn groups_text(graph: &Graph, groups: &fuse::Groups) -> String {
         let members: Vec<String> = group.members.iter().map(of).collect();
         let kind = match group.kind {
             fuse::GroupKind::Loops => "loops",
+            fuse::GroupKind::Rows => "rows",
             fuse::GroupKind::Contraction(_) => "contraction",
             fuse::GroupKind::Stores(_) => "stores",
             fuse::GroupKind::Control(_) => "control",

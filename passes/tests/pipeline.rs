@@ -94,6 +94,36 @@ fn softmax_over_rows_and_sums_over_columns() {
     check(b.finish());
 }
 
+/// A norm over the last two axes of rows that are counted by two axes, and its parts as results.
+#[test]
+fn rows_of_several_axes_with_results_of_each_kind() {
+    for width in [3, 16, 33] {
+        let mut b = Builder::new("norm");
+        let x = b.input("x", f32s(&[2, 3, width, 7]));
+        let (shape, axes) = (b.shape(x), [2, 3]);
+        let cube = b.mul(x, x);
+        let cube = b.mul(cube, x);
+        let e = b.exp(cube);
+        let sum = b.sum(e, &axes);
+        let mean = b.unreduce(sum, &axes, &shape);
+        let centred = b.sub(e, mean);
+        let square = b.mul(centred, centred);
+        let spread = b.sum(square, &axes);
+        let wide = b.unreduce(spread, &axes, &shape);
+        let y = b.div(centred, wide);
+        let kept = b.reshape(sum, &[2, 3, 1, 1]);
+        for (name, v) in [("y", y), ("e", e), ("spread", spread), ("kept", kept)] {
+            b.output(name, v);
+        }
+        let g = b.finish();
+        let groups = craneflow_passes::fuse::fuse(&g).groups;
+        let rows =
+            |k: &craneflow_passes::fuse::Group| k.kind == craneflow_passes::fuse::GroupKind::Rows;
+        assert_eq!(groups.iter().filter(|k| rows(k)).count(), 1, "{groups:?}");
+        check(g);
+    }
+}
+
 #[test]
 fn a_momentum_update_is_one_kernel_in_place() {
     let mut b = Builder::new("update");
