@@ -324,13 +324,11 @@ impl Fuser<'_> {
         ) {
             return false;
         }
-        // The epilogue of a contraction does not wait for work that comes later than it started, unless
-        // that can as well be done before.
+        // The epilogue of a contraction does not wait for work that comes later than it started.
         let start = self.groups[k].members[0];
         let late = |&r: &usize| {
             matches!(self.groups[k].kind, GroupKind::Contraction(_))
                 && self.groups[r].members[0] > start
-                && !self.light[r]
         };
         !outside
             .iter()
