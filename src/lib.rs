@@ -63,6 +63,7 @@
 //! | [`nn`] | tracing, layers, models, data sets, checkpoints |
 
 pub use craneflow_codegen as codegen;
+pub use craneflow_import as import;
 pub use craneflow_ir as ir;
 pub use craneflow_nn as nn;
 pub use craneflow_passes as passes;

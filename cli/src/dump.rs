@@ -13,10 +13,12 @@ use craneflow::{codegen, runtime};
 use std::io::{Write, stdout};
 use std::path::PathBuf;
 
+mod stats;
+
 /// Graphs and programs as text that `craneflow run` reads back.
 #[derive(clap::Args)]
 pub struct Args {
-    /// An .ir file; default: the training step of a model
+    /// An .ir file, or StableHLO as text or bytecode; default: the training step of a model
     file: Option<PathBuf>,
     /// The training step of this built-in model
     #[arg(long, default_value = "digits_cnn", conflicts_with = "file")]
@@ -39,6 +41,9 @@ pub struct Args {
     /// List the kernels with their sizes and what they compute
     #[arg(long)]
     kernels: bool,
+    /// Count the ops, and which of them are interpreted because no kernel computes them
+    #[arg(long)]
+    stats: bool,
     /// One kernel of the program, by name or number
     #[arg(long, value_name = "NAME")]
     kernel: Option<String>,
@@ -64,6 +69,9 @@ pub fn run(args: &Args) -> Result<()> {
         return Ok(());
     }
     let graph = graph(args)?;
+    if args.stats {
+        return stats::print(graph, &options(args));
+    }
     if args.clif || args.asm || args.kernels {
         return machine(args, &graph);
     }

@@ -15,7 +15,7 @@ use std::path::PathBuf;
 /// Runs a graph through the compiler, or a program in the reference interpreter.
 #[derive(clap::Args)]
 pub struct Args {
-    /// The .ir file
+    /// The .ir file, or StableHLO as text or bytecode
     file: PathBuf,
     /// Values of inputs as name=file.npy; other inputs are made up from the seed
     #[arg(value_name = "NAME=FILE.npy")]

@@ -1,9 +1,10 @@
-//! StableHLO programs: MLIR bytecode holding VHLO.
+//! StableHLO programs: MLIR bytecode holding VHLO, and the text that JAX prints.
 
 mod bytecode;
 mod error;
 mod limits;
 mod map;
+mod text;
 mod tree;
 
 pub use error::{ImportError, Place};
@@ -47,7 +48,7 @@ pub enum Donation {
     Any,
 }
 
-/// Reads a program.
+/// Reads a program: bytecode if it begins as bytecode does, else text.
 pub fn import(bytes: &[u8]) -> Result<Imported, ImportError> {
     if bytes.len() > limits::BYTES {
         return Err(ImportError::Limit {
@@ -56,13 +57,14 @@ pub fn import(bytes: &[u8]) -> Result<Imported, ImportError> {
             limit: limits::BYTES,
         });
     }
-    if !is_bytecode(bytes) {
-        return Err(ImportError::Syntax {
-            place: Place::Line(1, 1),
-            message: "no MLIR bytecode".to_string(),
-        });
+    if is_bytecode(bytes) {
+        return map::program(&bytecode::read(bytes)?);
     }
-    map::program(&bytecode::read(bytes)?)
+    let text = std::str::from_utf8(bytes).map_err(|e| ImportError::Syntax {
+        place: Place::Offset(e.valid_up_to()),
+        message: "neither MLIR bytecode nor UTF-8 text".to_string(),
+    })?;
+    map::program(&text::read(text)?)
 }
 
 /// Whether these are the first bytes of MLIR bytecode.

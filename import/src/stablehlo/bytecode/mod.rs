@@ -10,6 +10,7 @@ use super::limits;
 use super::tree::{Attr, Id, Module, Node, Region, Ty};
 use cursor::{Cursor, below, damaged};
 use entries::Entries;
+pub use entries::dense;
 use sections::{Tables, section};
 use std::rc::Rc;
 

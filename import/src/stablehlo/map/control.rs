@@ -166,6 +166,6 @@ pub fn composite(cx: &mut Cx, node: &Node, x: &[Val]) -> Result<Vec<Val>, Fault>
     }
     match node.attr("decomposition").and_then(Attr::text) {
         Some(function) => inline(cx, function, node.place, x),
-        None => Err(format!("composite {name} has no decomposition").into()),
+        None => super::chlo::expanded(cx, name, node, x),
     }
 }

@@ -27,7 +27,8 @@ pub fn convert(cx: &mut Cx, node: &Node, x: &[Val]) -> Result<Vec<Val>, Fault> {
         }
         (Val::Complex(re, _), None) => Val::Real(cx.b.convert(*re, to)),
         (x, part) => {
-            let v = cx.b.convert(x.real()?, to);
+            let x = cx.saturated(x.real()?, element)?;
+            let v = cx.b.convert(x, to);
             let v = cx.narrowed(v, element)?;
             match part {
                 Some(_) => Val::Complex(v, cx.like(v, 0.0)),

@@ -15,6 +15,7 @@ pub fn program(module: &Module) -> Result<Imported, ImportError> {
         place: Place::Offset(0),
         message: "the module has no function main".to_string(),
     };
+    craneflow_host::install();
     let index = module.func("main").ok_or_else(none)?;
     let main = &module.funcs[index];
     let mut cx = Cx {

@@ -7,9 +7,11 @@ mod contract;
 mod control;
 mod convert;
 mod gather;
+mod host;
 mod main;
 mod narrow;
 mod pointwise;
+mod random;
 mod reduce;
 mod region;
 mod shape;
@@ -19,6 +21,7 @@ mod value;
 mod window;
 
 pub use main::program;
+pub use narrow::values as narrow_values;
 
 use super::error::ImportError;
 use super::limits;

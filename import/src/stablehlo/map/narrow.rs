@@ -231,6 +231,19 @@ impl Cx<'_> {
         Ok((rounded, steps, octave))
     }
 
+    /// Floats brought into the range of a narrow integer type that they are to be converted to.
+    pub fn saturated(&mut self, v: Value, element: ElementType) -> Result<Value, Fault> {
+        match narrow_int(element) {
+            Some((bits, signed)) if self.ty(v).dtype.is_float() => {
+                let least = if signed { -(1i64 << (bits - 1)) } else { 0 };
+                let most = (1i64 << (bits - signed as u64)) - 1;
+                let (low, high) = (self.like(v, least as f64), self.like(v, most as f64));
+                self.push(Pointwise::Clamp, &[low, v, high])
+            }
+            _ => Ok(v),
+        }
+    }
+
     /// What was computed with elements of a narrow type, back in its range.
     pub fn narrowed(&mut self, v: Value, element: ElementType) -> Result<Value, Fault> {
         if let Some((bits, signed)) = narrow_int(element) {

@@ -2,7 +2,8 @@
 
 use super::control::{SAME, TOKEN};
 use super::{
-    Rule, constant, contract, control, convert, gather, pointwise, reduce, shape, sort, window,
+    Rule, constant, contract, control, convert, gather, host, pointwise, random, reduce, shape,
+    sort, window,
 };
 use craneflow_ir::Pointwise;
 
@@ -29,6 +30,7 @@ const TABLE: &[(&str, Rule)] = &[
     ("case", control::case),
     ("cbrt", element!(Cbrt)),
     ("ceil", element!(Ceil)),
+    ("cholesky", host::cholesky),
     ("clamp", pointwise::clamp),
     ("compare", pointwise::compare),
     ("complex", pointwise::complex),
@@ -40,6 +42,7 @@ const TABLE: &[(&str, Rule)] = &[
     ("cosine", element!(Cosine)),
     ("count_leading_zeros", element!(CountLeadingZeros)),
     ("create_token", TOKEN),
+    ("custom_call", host::custom_call),
     ("divide", element!(Divide)),
     ("dot", contract::dot),
     ("dot_general", contract::dot_general),
@@ -50,6 +53,7 @@ const TABLE: &[(&str, Rule)] = &[
     ("dynamic_update_slice", shape::dynamic_update_slice),
     ("exponential", element!(Exp)),
     ("exponential_minus_one", element!(Expm1)),
+    ("fft", host::fft),
     ("floor", element!(Floor)),
     ("gather", gather::gather),
     ("get_dimension_size", shape::get_dimension_size),
@@ -78,6 +82,7 @@ const TABLE: &[(&str, Rule)] = &[
     ("remainder", element!(Remainder)),
     ("reshape", shape::reshape),
     ("reverse", shape::reverse),
+    ("rng_bit_generator", random::rng_bit_generator),
     ("round_nearest_afz", element!(RoundNearestAfz)),
     ("round_nearest_even", element!(RoundNearestEven)),
     ("rsqrt", element!(Rsqrt)),
@@ -99,6 +104,7 @@ const TABLE: &[(&str, Rule)] = &[
     ("tan", element!(Tan)),
     ("tanh", element!(Tanh)),
     ("transpose", shape::transpose),
+    ("triangular_solve", host::triangular_solve),
     ("tuple", control::tuple),
     ("while", control::r#while),
     ("xor", element!(Xor)),

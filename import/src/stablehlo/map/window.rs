@@ -34,19 +34,13 @@ pub fn reduce_window(cx: &mut Cx, node: &Node, x: &[Val]) -> Result<Vec<Val>, Fa
         .zip(operands.inits.iter().copied())
         .collect();
     if let Some(kinds) = named_reducers(&body) {
-        let plain = kinds.iter().zip(&pairs).all(|(kind, &(_, init))| {
-            let sums = matches!(kind, Reducer::Sum | Reducer::Product);
-            !sums || cx.is_identity(kind, init)
-        });
-        if plain {
-            let mut results = vec![];
-            for (kind, &(v, init)) in kinds.iter().zip(&pairs) {
-                let folded = windows(cx, kind, &window, v)?;
-                // Padding counts, as the initial value; once is as good as often.
-                results.push(cx.combined(kind, folded, init)?);
-            }
-            return Ok(values(&operands.forms, results));
+        let mut results = vec![];
+        for (kind, &(v, init)) in kinds.iter().zip(&pairs) {
+            let folded = windows(cx, kind, &window, v)?;
+            // As XLA does it, the initial value counts once, and padding does not.
+            results.push(cx.combined(kind, folded, init)?);
         }
+        return Ok(values(&operands.forms, results));
     }
     let kind = Reducer::Body(Box::new(body));
     let flat = [operands.tensors, operands.inits].concat();
