@@ -1,5 +1,6 @@
 //! Damaged programs are errors, whatever is damaged. `CRANEFLOW_MUTATIONS` is how many are tried.
 
+#[allow(dead_code)]
 mod cases;
 
 use craneflow_import::stablehlo::import;
