@@ -61,15 +61,15 @@ fn a_training_that_was_killed_ends_with_the_same_bytes() {
     let killed = folder();
     let at = killed.path();
     let args = [&train[..], &["--backup", "b", "--backup-every", "3"]].concat();
-    let (mut kills, mut wait) = (0, 20);
+    let mut kills = 0;
     loop {
         let mut child = command(at, &args)
             .stdout(Stdio::null())
             .spawn()
             .expect("the binary starts");
-        // Some moment, another one each time; longer ones in the end, so that it comes to one.
-        std::thread::sleep(Duration::from_millis(wait * 37 % 611));
-        wait += 20 + kills;
+        // Some moment, another one each time: soon at first, for a fast machine is done in a fraction of a
+        // second; later in the end, so that it comes to one.
+        std::thread::sleep(Duration::from_millis(kills * 37 % 61 + kills * kills));
         if child.try_wait().expect("can be asked").is_some() {
             break;
         }

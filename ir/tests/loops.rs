@@ -307,7 +307,7 @@ fn wrong_repeats() {
     wrong("P4", &[from, to], 2);
     wrong("P4", &[(5, slice(1, 0, 4)), to], 3);
     // An input is no place for results.
-    wrong("P3", &[to, from].map(|(v, w)| (11 - v, w)), 3);
+    wrong("P3", &[from, (6, slice(0, 0, 4))], 3);
     let (even, odd) = (Buf(1), Buf(2));
     wrong("P6", &[from, (6, View::Turn { even, odd })], 3);
 }

@@ -86,6 +86,9 @@ impl Tracer {
     /// A tensor with every element `x`.
     pub fn full(&self, ty: &Type, x: f64) -> Tensor {
         let scalar = self.scalar(ty.dtype, x);
+        if ty.rank() == 0 {
+            return scalar;
+        }
         let (shape, axes) = (ty.shape.clone(), vec![]);
         let op = craneflow_ir::ops::BroadcastInDim { shape, axes };
         self.push(op.into(), &[&scalar], ty.clone())

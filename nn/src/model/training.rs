@@ -134,8 +134,9 @@ impl Model {
             time: start.elapsed(),
             waited,
         };
-        run.each(self, |c, run| c.on_epoch_end(run, &mut epoch))?;
+        // What callbacks save has this epoch behind it.
         self.epochs += 1;
+        run.each(self, |c, run| c.on_epoch_end(run, &mut epoch))?;
         let share = feeder.waits().then(|| share(waited, trained));
         run.progress.end(&epoch, share);
         self.history.epochs.push(epoch.clone());
