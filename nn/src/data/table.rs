@@ -1,6 +1,6 @@
 //! Tables with typed columns, in which cells may be missing.
 //!
-//! [`csv::read`](super::csv::read) is for tables that are numbers throughout; this is for the others. A
+//! [`csv::read`] is for tables that are numbers throughout; this is for the others. A
 //! column whose cells are all numbers holds numbers, any other holds words. Empty cells and the usual
 //! marks (`?`, `NA`, `nan`, ...) are missing.
 
