@@ -59,133 +59,143 @@ impl Options {
 /// One entry of the pipeline.
 #[derive(Clone, Copy)]
 pub struct Pass {
-    /// Name in dumps and on the command line; a verb.
+    /// Name in dumps and on the command line; a word.
     pub name: &'static str,
     /// What it does, in a line.
     pub about: &'static str,
-    run: fn(Unit, &Options) -> Unit,
+    run: Run,
+}
+
+/// What a pass takes and gives. A unit that is at another stage passes through.
+#[derive(Clone, Copy)]
+enum Run {
+    Graph(fn(&Graph) -> Graph),
+    /// Every kernel by itself.
+    Kernel(schedule::Step),
+    Unit(fn(Unit, &Options) -> Unit),
 }
 
 /// The pipeline.
 pub const PASSES: &[Pass] = &[
-    Pass {
-        name: "simplify",
-        about: "fold constants, apply algebra that keeps every bit, share equal nodes, drop dead ones",
-        run: |unit, _| match unit {
-            Unit::Graph(g) => Unit::Graph(simplify::simplify(&g)),
-            other => other,
-        },
-    },
-    Pass {
-        name: "split",
-        about: "break long sums into two stages",
-        run: |unit, _| match unit {
-            Unit::Graph(g) => Unit::Graph(split::split(&g)),
-            other => other,
-        },
-    },
-    Pass {
-        name: "windows",
-        about: "pad the inputs of convolutions, so that no window leaves them",
-        run: |unit, _| match unit {
-            Unit::Graph(g) => Unit::Graph(windows::windows(&g)),
-            other => other,
-        },
-    },
-    Pass {
-        name: "fuse",
-        about: "choose groups of nodes that become one kernel each",
-        run: |unit, _| match unit {
+    graph(
+        "simplify",
+        "fold constants, apply algebra that keeps every bit, share equal nodes, drop dead ones",
+        simplify::simplify,
+    ),
+    graph("split", "break long sums into two stages", split::split),
+    graph(
+        "windows",
+        "pad the inputs of convolutions, so that no window leaves them",
+        windows::windows,
+    ),
+    unit(
+        "fuse",
+        "choose groups of nodes that become one kernel each",
+        |unit, _| match unit {
             Unit::Graph(g) => {
                 let groups = fuse::fuse(&g);
                 Unit::Fused(g, groups)
             }
             other => other,
         },
-    },
-    Pass {
-        name: "lower",
-        about: "turn each group into loops over buffers",
-        run: |unit, o| match unit {
+    ),
+    unit(
+        "lower",
+        "turn each group into loops over buffers",
+        |unit, o| match unit {
             Unit::Fused(g, groups) => Unit::Program(lower::lower(&g, &groups, o)),
             other => other,
         },
-    },
-    Pass {
-        name: "donate",
-        about: "let results replace donated inputs in place, or by a copy",
-        run: |unit, _| match unit {
+    ),
+    unit(
+        "donate",
+        "let results replace donated inputs in place, or by a copy",
+        |unit, _| match unit {
             Unit::Program(p) => Unit::Program(donate::donate(p)),
             other => other,
         },
-    },
-    Pass {
-        name: schedule::PASSES[0].name,
-        about: schedule::PASSES[0].about,
-        run: |unit, o| scheduled(unit, o, 0),
-    },
-    Pass {
-        name: schedule::PASSES[1].name,
-        about: schedule::PASSES[1].about,
-        run: |unit, o| scheduled(unit, o, 1),
-    },
-    Pass {
-        name: schedule::PASSES[2].name,
-        about: schedule::PASSES[2].about,
-        run: |unit, o| scheduled(unit, o, 2),
-    },
-    Pass {
-        name: schedule::PASSES[3].name,
-        about: schedule::PASSES[3].about,
-        run: |unit, o| scheduled(unit, o, 3),
-    },
-    Pass {
-        name: schedule::PASSES[4].name,
-        about: schedule::PASSES[4].about,
-        run: |unit, o| scheduled(unit, o, 4),
-    },
-    Pass {
-        name: schedule::PASSES[5].name,
-        about: schedule::PASSES[5].about,
-        run: |unit, o| scheduled(unit, o, 5),
-    },
-    Pass {
-        name: schedule::PASSES[6].name,
-        about: schedule::PASSES[6].about,
-        run: |unit, o| scheduled(unit, o, 6),
-    },
-    Pass {
-        name: schedule::PASSES[7].name,
-        about: schedule::PASSES[7].about,
-        run: |unit, o| scheduled(unit, o, 7),
-    },
-    Pass {
-        name: "plan",
-        about: "give every buffer its place in one arena",
-        run: |unit, _| match unit {
+    ),
+    kernel(
+        "unroll",
+        "copy the bodies of loops that ask for it; fold and share what becomes equal",
+        schedule::unroll,
+    ),
+    kernel(
+        "peel",
+        "cut loops where a condition on their index changes",
+        schedule::peel,
+    ),
+    kernel(
+        "collapse",
+        "merge nested loops that walk memory as one",
+        schedule::collapse,
+    ),
+    kernel("tile", "walk transposes tile by tile", schedule::tile),
+    kernel(
+        "split_grid",
+        "make grid items blocks of 16 elements, or parts of long rows",
+        schedule::split_grid,
+    ),
+    kernel(
+        "vectorize",
+        "turn independent loops into loops of vectors with a scalar tail",
+        schedule::vectorize,
+    ),
+    kernel(
+        "promote",
+        "keep tiles with constant addresses in registers",
+        schedule::promote,
+    ),
+    kernel(
+        "clean",
+        "forward registers, remove what nothing observes, renumber",
+        schedule::clean,
+    ),
+    unit(
+        "plan",
+        "give every buffer its place in one arena",
+        |unit, _| match unit {
             Unit::Program(p) => {
                 let plan = plan::plan(&p);
                 Unit::Planned(p, plan)
             }
             other => other,
         },
-    },
+    ),
 ];
 
-/// Runs one step of the schedule on every kernel.
-fn scheduled(unit: Unit, options: &Options, step: usize) -> Unit {
-    let Unit::Program(mut p) = unit else {
-        return unit;
-    };
-    if !options.plain {
-        let target = schedule::Target {
-            lanes_32: options.lanes(DType::F32),
-        };
-        for kernel in &mut p.kernels {
-            (schedule::PASSES[step].run)(kernel, &target);
+const fn graph(name: &'static str, about: &'static str, run: fn(&Graph) -> Graph) -> Pass {
+    let run = Run::Graph(run);
+    Pass { name, about, run }
+}
+
+const fn kernel(name: &'static str, about: &'static str, run: schedule::Step) -> Pass {
+    let run = Run::Kernel(run);
+    Pass { name, about, run }
+}
+
+const fn unit(name: &'static str, about: &'static str, run: fn(Unit, &Options) -> Unit) -> Pass {
+    let run = Run::Unit(run);
+    Pass { name, about, run }
+}
+
+impl Pass {
+    fn apply(&self, unit: Unit, options: &Options) -> Unit {
+        match (self.run, unit) {
+            (Run::Graph(run), Unit::Graph(g)) => Unit::Graph(run(&g)),
+            (Run::Kernel(run), Unit::Program(mut p)) if !options.plain => {
+                let target = schedule::Target {
+                    lanes_32: options.lanes(DType::F32),
+                };
+                for kernel in &mut p.kernels {
+                    run(kernel, &target);
+                }
+                Unit::Program(p)
+            }
+            (Run::Unit(run), unit) => run(unit, options),
+            (_, other) => other,
         }
     }
-    Unit::Program(p)
 }
 
 /// Runs the pipeline on a graph, telling `observe` what every pass made and how long it took.
@@ -197,7 +207,7 @@ pub fn compile(
     let mut unit = Unit::Graph(graph.into_inner());
     for pass in PASSES {
         let start = Instant::now();
-        unit = (pass.run)(unit, options);
+        unit = pass.apply(unit, options);
         observe(pass, &unit, start.elapsed());
     }
     match unit {

@@ -17,6 +17,7 @@ mod tile;
 mod unroll;
 mod vectorize;
 
+use crate::{PASSES, Run};
 use craneflow_ir::loops::{Kernel, LoopKind};
 use rebuild::{Keep, Rebuild};
 
@@ -45,77 +46,54 @@ impl Default for Target {
     }
 }
 
-/// A step of the schedule.
-#[derive(Clone, Copy)]
-pub struct SchedulePass {
-    /// A word: name in dumps.
-    pub name: &'static str,
-    /// What it does.
-    pub about: &'static str,
-    /// Rewrites a verified kernel to one that computes the same bits.
-    pub run: fn(&mut Kernel, &Target),
-}
+/// Rewrites a verified kernel to one that computes the same bits.
+pub type Step = fn(&mut Kernel, &Target);
 
-/// The steps, in order.
-pub const PASSES: &[SchedulePass] = &[
-    SchedulePass {
-        name: "unroll",
-        about: "copies the bodies of loops that ask for it; folds and shares what becomes equal",
-        run: |k, _| {
-            if k.loops.iter().any(|l| l.kind == LoopKind::Unroll) {
-                Rebuild::run(k, &mut unroll::Unroll);
-            }
-        },
-    },
-    SchedulePass {
-        name: "peel",
-        about: "cuts loops where a condition on their index changes",
-        run: |k, _| {
-            if peel::applies(k) {
-                Rebuild::run(k, &mut peel::Peel);
-                clean::sweep(k);
-            }
-        },
-    },
-    SchedulePass {
-        name: "collapse",
-        about: "merges nested loops that walk memory as one",
-        run: |k, _| collapse::collapse(k),
-    },
-    SchedulePass {
-        name: "tile",
-        about: "walks transposes tile by tile",
-        run: |k, _| tile::tile(k),
-    },
-    SchedulePass {
-        name: "split_grid",
-        about: "makes grid items blocks of 16 elements, or parts of long rows",
-        run: grid::split_grid,
-    },
-    SchedulePass {
-        name: "vectorize",
-        about: "turns independent loops into loops of vectors with a scalar tail",
-        run: vectorize::vectorize,
-    },
-    SchedulePass {
-        name: "promote",
-        about: "keeps tiles with constant addresses in registers",
-        run: |k, _| promote::promote(k),
-    },
-    SchedulePass {
-        name: "clean",
-        about: "forwards registers, removes what nothing observes, renumbers",
-        run: |k, _| {
-            Rebuild::run(k, &mut Keep);
-            clean::clean(k);
-        },
-    },
-];
+/// The steps with their names, in the order of `PASSES`.
+pub fn steps() -> impl Iterator<Item = (&'static str, Step)> {
+    PASSES.iter().filter_map(|pass| match pass.run {
+        Run::Kernel(step) => Some((pass.name, step)),
+        _ => None,
+    })
+}
 
 /// Runs all steps.
 pub fn schedule(mut kernel: Kernel, target: &Target) -> Kernel {
-    for pass in PASSES {
-        (pass.run)(&mut kernel, target);
+    for (_, step) in steps() {
+        step(&mut kernel, target);
     }
     kernel
+}
+
+pub(crate) fn unroll(k: &mut Kernel, _: &Target) {
+    if k.loops.iter().any(|l| l.kind == LoopKind::Unroll) {
+        Rebuild::run(k, &mut unroll::Unroll);
+    }
+}
+
+pub(crate) fn peel(k: &mut Kernel, _: &Target) {
+    if peel::applies(k) {
+        Rebuild::run(k, &mut peel::Peel);
+        clean::sweep(k);
+    }
+}
+
+pub(crate) fn collapse(k: &mut Kernel, _: &Target) {
+    collapse::collapse(k);
+}
+
+pub(crate) fn tile(k: &mut Kernel, _: &Target) {
+    tile::tile(k);
+}
+
+pub(crate) use grid::split_grid;
+pub(crate) use vectorize::vectorize;
+
+pub(crate) fn promote(k: &mut Kernel, _: &Target) {
+    promote::promote(k);
+}
+
+pub(crate) fn clean(k: &mut Kernel, _: &Target) {
+    Rebuild::run(k, &mut Keep);
+    clean::clean(k);
 }

@@ -7,7 +7,7 @@ use craneflow_ir::loops::eval::eval_kernel;
 use craneflow_ir::loops::verify::verify_kernel;
 use craneflow_ir::loops::*;
 use craneflow_ir::{DType, Scalar};
-use craneflow_passes::schedule::{PASSES, Target, schedule};
+use craneflow_passes::schedule::{Target, schedule, steps};
 use kernels::*;
 use proptest::prelude::*;
 
@@ -63,22 +63,16 @@ fn check(k: Kernel) -> Kernel {
     let want = run(&k, &[]);
     for target in TARGETS {
         let mut now = k.clone();
-        for pass in PASSES {
+        for (name, step) in steps() {
             let before = now.clone();
-            (pass.run)(&mut now, &target);
+            step(&mut now, &target);
             if let Err(e) = verify_kernel(&now) {
-                panic!(
-                    "{e} after {} for {target:?}\n{}\n{}",
-                    pass.name, before, now
-                );
+                panic!("{e} after {name} for {target:?}\n{before}\n{now}");
             }
             for cuts in [&[][..], &[1], &[3, 5, 7]] {
                 let found = run(&now, cuts);
                 if found != want {
-                    panic!(
-                        "{} for {target:?} changes results\n{}\n{}",
-                        pass.name, before, now
-                    );
+                    panic!("{name} for {target:?} changes results\n{before}\n{now}");
                 }
             }
         }

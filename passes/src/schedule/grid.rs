@@ -17,7 +17,7 @@ const FEW: usize = 16;
 const PART: usize = 256;
 
 /// Splits the grid.
-pub(super) fn split_grid(k: &mut Kernel, target: &Target) {
+pub(crate) fn split_grid(k: &mut Kernel, target: &Target) {
     if k.grid() == 0 {
         return;
     }

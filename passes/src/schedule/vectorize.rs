@@ -20,7 +20,7 @@ const REGISTERS: usize = 16;
 
 /// Vectorises the loops that can be; the kernel gets lanes of 32 bits, or of 64 when no loop works
 /// with those. A kernel that has vectors keeps their lanes.
-pub(super) fn vectorize(k: &mut Kernel, target: &Target) {
+pub(crate) fn vectorize(k: &mut Kernel, target: &Target) {
     if k.loops.iter().all(|l| l.kind != LoopKind::Lanes) {
         return;
     }
