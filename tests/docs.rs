@@ -93,3 +93,11 @@ fn every_constraint_has_a_wrong_program() {
         }
     }
 }
+
+#[test]
+fn every_pass_has_a_fixture() {
+    for pass in craneflow_passes::PASSES {
+        let fixture = read(&format!("tests/fixtures/passes/{}.ir", pass.name));
+        assert!(fixture.contains("\n;> "), "{}", pass.name);
+    }
+}

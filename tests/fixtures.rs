@@ -15,7 +15,7 @@ mod engines;
 use craneflow_ir::loops::verify::{verify_kernel, verify_program};
 use craneflow_ir::text::{Item, array_text, parse_array, parse_module, parse_verified};
 use craneflow_ir::{Array, Graph, Verified, eval_graph};
-use craneflow_passes::{Options, PASSES, Unit, compile};
+use craneflow_passes::{Options, PASSES, compile};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 
@@ -298,11 +298,7 @@ fn dump(case: &mut Case, pass: &str) -> Check {
     let mut dump = String::new();
     compile(case.graph()?, &DUMPED, &mut |p, unit, _| {
         if p.name == pass {
-            dump = match unit {
-                Unit::Graph(g) => g.to_string(),
-                Unit::Fused(g, groups) => format!("{g}{}", show_groups(g, groups)),
-                Unit::Program(p) | Unit::Planned(p, _) => p.to_string(),
-            };
+            dump = unit.to_string();
         }
     });
     let expected: String = case.notes(";>").map(|l| format!("{l}\n")).collect();
@@ -318,24 +314,6 @@ fn dump(case: &mut Case, pass: &str) -> Check {
     let lines: Vec<String> = found.lines().map(|l| format!(";>{l}")).collect();
     case.text.splice(end..end, lines);
     Ok(())
-}
-
-/// The values that each group stores and computes on the way.
-fn show_groups(g: &Graph, groups: &craneflow_passes::fuse::Groups) -> String {
-    let line = |group: &craneflow_passes::fuse::Group| {
-        let list = |values: Vec<u32>| {
-            let names: Vec<String> = values.iter().map(|v| format!("%{v}")).collect();
-            names.join(", ")
-        };
-        let roots = list(group.roots.iter().map(|v| v.0).collect());
-        let members = group.members.iter().flat_map(|&id| &g.node(id).results);
-        format!(
-            "{:?} stores {roots} from {}\n",
-            group.kind,
-            list(members.map(|v| v.0).collect())
-        )
-    };
-    groups.groups.iter().map(line).collect()
 }
 
 #[test]
