@@ -1,7 +1,8 @@
-//! Data for the image examples: the full set where it is, else a small one.
+//! What the image examples share: the full data set where it is, else a small one; and the training.
 
 use craneflow::nn::data::{Dataset, FOLDER_VARIABLE, Labels, Split, load};
 use craneflow::nn::rng::Rng;
+use craneflow::prelude::*;
 use ndarray::{ArrayD, IxDyn};
 use std::error::Error;
 
@@ -19,6 +20,33 @@ pub fn images(name: &str, shape: [usize; 3]) -> Result<(Split, bool), Box<dyn Er
          then give its folder as argument, or set {FOLDER_VARIABLE}."
     );
     Ok((patterns(shape)?, false))
+}
+
+/// Compiles the model and fits it with Adam in batches of 64, and tells how well it does on images
+/// it has not seen. The made-up images take 6 epochs.
+pub fn train(
+    mut model: Model,
+    (data, full): (Split, bool),
+    epochs: usize,
+) -> Result<(), Box<dyn Error>> {
+    let loss = Loss::SparseCategoricalCrossentropy { from_logits: true };
+    model.compile(Adam::new(1e-3), loss, &[Metric::Accuracy])?;
+    print!("{}", model.summary());
+
+    let classes = "the labels are classes";
+    let (x, y) = (data.train.inputs(), data.train.class_ids().expect(classes));
+    let (test_x, test_y) = (data.test.inputs(), data.test.class_ids().expect(classes));
+    let options = FitOptions {
+        batch_size: 64,
+        epochs: if full { epochs } else { 6 },
+        validation_data: Some((test_x.into(), test_y.into())),
+        ..FitOptions::default()
+    };
+    let history = model.fit(x, y, options)?;
+    let accuracy = history.last("val_accuracy").unwrap_or(0.0);
+    println!("accuracy on held-out images: {:.2} %", 100.0 * accuracy);
+    assert!(full || accuracy > 0.9, "the patterns are easy");
+    Ok(())
 }
 
 /// Images of ten classes: each has a pattern of its own, moved about and buried in noise.
