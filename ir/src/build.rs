@@ -170,6 +170,26 @@ impl Builder {
             .unwrap_or_else(|e| panic!("builder: {e}"))
     }
 
+    /// A region: a graph of inputs `x0`, `x1`, .. of these types, whose outputs `y0`, `y1`, .. `f` gives.
+    pub fn region(
+        name: &str,
+        types: &[Type],
+        f: impl FnOnce(&mut Builder, &[Value]) -> Vec<Value>,
+    ) -> Box<Graph> {
+        let mut b = Builder::new(name);
+        let input = |(i, ty): (usize, &Type)| b.input(&format!("x{i}"), ty.clone());
+        let inputs: Vec<Value> = types.iter().enumerate().map(input).collect();
+        for (i, y) in f(&mut b, &inputs).into_iter().enumerate() {
+            b.output(&format!("y{i}"), y);
+        }
+        Box::new(b.finish())
+    }
+
+    /// A constant `i32` of rank 0, as counters and indices are.
+    pub fn int(&mut self, n: i64) -> Value {
+        self.constant(Array::scalar(Scalar::int(DType::I32, n)))
+    }
+
     /// A constant tensor.
     pub fn constant(&mut self, value: Array) -> Value {
         self.op(Constant { value }, &[])

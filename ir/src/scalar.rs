@@ -38,10 +38,23 @@ impl CompareType {
     }
 }
 
-/// An operation on elements. Its row (`row`) describes it.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
-#[allow(missing_docs)]
-pub enum Pointwise {
+macro_rules! pointwise {
+    ($($plain:ident,)*) => {
+        /// An operation on elements. Its row (`row`) describes it.
+        #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
+        #[allow(missing_docs)]
+        pub enum Pointwise {
+            $($plain,)*
+            Compare(Cmp, CompareType),
+            Convert(DType),
+        }
+
+        /// The operations without attributes.
+        const PLAIN: &[Pointwise] = &[$(Pointwise::$plain,)*];
+    };
+}
+
+pointwise! {
     Add,
     Subtract,
     Multiply,
@@ -79,11 +92,9 @@ pub enum Pointwise {
     Tan,
     Erf,
     Fma,
-    Compare(Cmp, CompareType),
     Select,
     Clamp,
     IsFinite,
-    Convert(DType),
     Popcnt,
     CountLeadingZeros,
 }
@@ -269,50 +280,7 @@ impl Pointwise {
     /// Every operation, those with attributes once for each value.
     pub fn all() -> Vec<Pointwise> {
         use Pointwise::*;
-        let mut all = vec![
-            Add,
-            Subtract,
-            Multiply,
-            Divide,
-            Remainder,
-            Power,
-            Maximum,
-            Minimum,
-            Atan2,
-            And,
-            Or,
-            Xor,
-            Not,
-            ShiftLeft,
-            ShiftRightLogical,
-            ShiftRightArithmetic,
-            Negate,
-            Abs,
-            Sign,
-            Floor,
-            Ceil,
-            RoundNearestEven,
-            RoundNearestAfz,
-            Sqrt,
-            Rsqrt,
-            Cbrt,
-            Exp,
-            Expm1,
-            Log,
-            Log1p,
-            Tanh,
-            Logistic,
-            Sine,
-            Cosine,
-            Tan,
-            Erf,
-            Fma,
-            Select,
-            Clamp,
-            IsFinite,
-            Popcnt,
-            CountLeadingZeros,
-        ];
+        let mut all = PLAIN.to_vec();
         for (cmp, _) in Cmp::ALL {
             all.extend([
                 Compare(cmp, CompareType::Normal),

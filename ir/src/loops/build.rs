@@ -432,25 +432,14 @@ impl KernelBuilder {
 
     /// Depth of the outermost block in which an instruction can be computed.
     fn home(&self, inst: &Inst) -> usize {
-        let of_val = |v: &Val| self.val_depth[v.0 as usize];
-        let of_affine = |a: &Affine| {
-            let depth = |t: &(Term, i64)| match &t.0 {
-                Term::Loop(l) => self.loop_depth[l.0 as usize],
-                Term::Val(v) => of_val(v),
-            };
-            a.terms.iter().map(depth).max().unwrap_or(0)
-        };
-        match inst {
-            Inst::Native(_, args) => args.iter().map(of_val).max().unwrap_or(0),
-            Inst::Splat(v) => of_val(v),
-            Inst::Index(a) => of_affine(a),
-            Inst::Load(_, a) | Inst::Gather(_, a, _) => {
-                let guard = self.stack.iter().rposition(|b| b.guarded).unwrap_or(0);
-                of_affine(a).max(guard)
-            }
-            Inst::Const(_) | Inst::Lanes => 0,
+        let pinned = match inst {
             Inst::Get(_) => self.stack.len() - 1,
-        }
+            Inst::Load(..) | Inst::Gather(..) => {
+                self.stack.iter().rposition(|b| b.guarded).unwrap_or(0)
+            }
+            _ => 0,
+        };
+        inst.depth(&self.val_depth, &self.loop_depth).max(pinned)
     }
 }
 

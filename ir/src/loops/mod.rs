@@ -126,6 +126,25 @@ pub enum Inst {
     Get(Var),
 }
 
+impl Inst {
+    /// Depth of the innermost block of which an operand is, where `vals` and `loops` are at these.
+    pub fn depth(&self, vals: &[usize], loops: &[usize]) -> usize {
+        let val = |v: &Val| vals[v.0 as usize];
+        match self {
+            Inst::Native(_, args) => args.iter().map(val).max().unwrap_or(0),
+            Inst::Splat(v) => val(v),
+            Inst::Index(a) | Inst::Load(_, a) | Inst::Gather(_, a, _) => {
+                let term = |(term, _): &(Term, i64)| match term {
+                    Term::Loop(l) => loops[l.0 as usize],
+                    Term::Val(v) => val(v),
+                };
+                a.terms.iter().map(term).max().unwrap_or(0)
+            }
+            Inst::Const(_) | Inst::Lanes | Inst::Get(_) => 0,
+        }
+    }
+}
+
 /// Definition of a value.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct ValDef {

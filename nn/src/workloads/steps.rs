@@ -2,7 +2,7 @@
 
 use super::{Batches, Workload};
 use craneflow_ir::ops::{DynamicSlice, DynamicUpdateSlice, While};
-use craneflow_ir::{Array, Builder, Cmp, DType, Graph, Scalar, Type, Value, Verified};
+use craneflow_ir::{Builder, Cmp, Graph, Type, Value, Verified};
 
 /// A program that does `steps` steps of a training: its state goes from step to step inside of the program,
 /// the inputs that change have a batch for each step, and so have the outputs that replace no input.
@@ -11,7 +11,7 @@ pub fn steps(load: Workload, steps: usize) -> Workload {
     let changes = |i: usize| load.batches.iter().any(|b| b.input == i);
     let stacked = |ty: &Type| ty.with_shape([&[steps], &ty.shape[..]].concat());
     let mut b = Builder::new(&step.name);
-    let mut operands = vec![int(&mut b, 0)];
+    let mut operands = vec![b.int(0)];
     for (i, input) in step.inputs.iter().enumerate() {
         let ty = step.ty(input.value).clone();
         let ty = if changes(i) { stacked(&ty) } else { ty };
@@ -27,17 +27,17 @@ pub fn steps(load: Workload, steps: usize) -> Workload {
         operands.push(b.splat(&ty, 0.0));
     }
     let types = b.graph().types(&operands);
-    let cond = region("cond", &types, |b, x| {
-        let end = int(b, steps as i64);
+    let cond = Builder::region("cond", &types, |b, x| {
+        let end = b.int(steps as i64);
         vec![b.compare(Cmp::Lt, x[0], end)]
     });
-    let body = region("step", &types, |b, x| {
+    let body = Builder::region("step", &types, |b, x| {
         let inputs = (0..step.inputs.len()).map(|i| (changes(i), x[1 + i]));
         let inputs: Vec<Value> = inputs
             .map(|(changes, v)| if changes { row(b, v, x[0]) } else { v })
             .collect();
         let outputs = b.inline(step, &inputs);
-        let one = int(b, 1);
+        let one = b.int(1);
         let mut next = vec![b.add(x[0], one)];
         for (i, input) in step.inputs.iter().enumerate() {
             next.push(input.donated.map_or(x[1 + i], |o| outputs[o]));
@@ -76,24 +76,6 @@ pub fn steps(load: Workload, steps: usize) -> Workload {
     }
 }
 
-fn region(
-    name: &str,
-    types: &[Type],
-    f: impl FnOnce(&mut Builder, &[Value]) -> Vec<Value>,
-) -> Box<Graph> {
-    let mut b = Builder::new(name);
-    let input = |(i, ty): (usize, &Type)| b.input(&format!("x{i}"), ty.clone());
-    let inputs: Vec<Value> = types.iter().enumerate().map(input).collect();
-    for (i, y) in f(&mut b, &inputs).into_iter().enumerate() {
-        b.output(&format!("y{i}"), y);
-    }
-    Box::new(b.finish())
-}
-
-fn int(b: &mut Builder, n: i64) -> Value {
-    b.constant(Array::scalar(Scalar::int(DType::I32, n)))
-}
-
 /// Index `at` of the outermost axis.
 fn row(b: &mut Builder, x: Value, at: Value) -> Value {
     let shape = b.shape(x);
@@ -111,7 +93,7 @@ fn put(b: &mut Builder, x: Value, at: Value, y: Value) -> Value {
 }
 
 fn starts(b: &mut Builder, x: Value, at: Value) -> Vec<Value> {
-    let mut starts = vec![int(b, 0); b.shape(x).rank()];
+    let mut starts = vec![b.int(0); b.shape(x).rank()];
     starts[0] = at;
     starts
 }

@@ -15,10 +15,10 @@ use crate::array::Array;
 use crate::build::Builder;
 use crate::counted::Counted;
 use crate::error::GradError;
-use crate::graph::{Graph, Value};
-use crate::native::{Cmp, Scalar};
+use crate::graph::Value;
+use crate::native::Cmp;
 use crate::ops::{DynamicSlice, DynamicUpdateSlice, Op};
-use crate::types::{DType, Type};
+use crate::types::Type;
 use body::Backward;
 use sum::Stack;
 
@@ -70,29 +70,10 @@ fn load(b: &mut Builder, stack: Value, turn: Value) -> Value {
 }
 
 fn starts(b: &mut Builder, stack: Value, turn: Value) -> Vec<Value> {
-    let zero = b.constant(Array::scalar(Scalar::int(DType::I32, 0)));
+    let zero = b.int(0);
     let mut starts = vec![zero; b.shape(stack).rank()];
     starts[0] = turn;
     starts
-}
-
-/// A region that takes values like `x`, and then more; `f` gives its outputs.
-fn region(
-    name: &str,
-    types: &[Type],
-    f: impl FnOnce(&mut Builder, &[Value]) -> Vec<Value>,
-) -> Box<Graph> {
-    let mut b = Builder::new(name);
-    let input = |(i, ty): (usize, &Type)| b.input(&format!("x{i}"), ty.clone());
-    let inputs: Vec<Value> = types.iter().enumerate().map(input).collect();
-    for (i, y) in f(&mut b, &inputs).into_iter().enumerate() {
-        b.output(&format!("y{i}"), y);
-    }
-    Box::new(b.finish())
-}
-
-fn int(b: &mut Builder, n: i64) -> Value {
-    b.constant(Array::scalar(Scalar::int(DType::I32, n)))
 }
 
 /// The loop with stacks of the values that the gradient needs; returns these.
@@ -105,15 +86,15 @@ fn keep(w: &While, b: &mut Builder, x: &[Value], backward: &Backward) -> Vec<Val
         .map(|&v| stacked(w.body.ty(v), backward.counted.turns))
         .collect();
     let mut operands = x.to_vec();
-    operands.push(int(b, 0));
+    operands.push(b.int(0));
     for ty in &types {
         operands.push(b.splat(ty, 0.0));
     }
     let all = b.graph().types(&operands);
-    let cond = region(&w.cond.name, &all, |b, x| b.inline(&w.cond, &x[..n]));
-    let body = region(&w.body.name, &all, |b, x| {
+    let cond = Builder::region(&w.cond.name, &all, |b, x| b.inline(&w.cond, &x[..n]));
+    let body = Builder::region(&w.body.name, &all, |b, x| {
         let (mut y, values) = b.inline_all(&w.body, &x[..n]);
-        let one = int(b, 1);
+        let one = b.int(1);
         y.push(b.add(x[n], one));
         for (&stack, &v) in x[n + 1..].iter().zip(&backward.kept) {
             let value = values[v.0 as usize];
@@ -135,7 +116,7 @@ fn run_back(
     stacks: &[Value],
 ) -> Vec<Option<Value>> {
     // Carries: the turn, gradients that are computed anew, sums and stacks; then what is only read.
-    let mut operands = vec![int(b, backward.counted.turns as i64 - 1)];
+    let mut operands = vec![b.int(backward.counted.turns as i64 - 1)];
     for &k in &backward.carried {
         operands.push(dy[k].unwrap_or_else(|| b.like(x[k], 0.0)));
     }
@@ -148,13 +129,13 @@ fn run_back(
     operands.extend(backward.read.iter().map(|&k| x[k]));
     operands.extend(backward.rows.iter().filter_map(|&k| dy[k]));
     let types = b.graph().types(&operands);
-    let cond = region("cond", &types, |b, x| {
-        let zero = int(b, 0);
+    let cond = Builder::region("cond", &types, |b, x| {
+        let zero = b.int(0);
         vec![b.compare(Cmp::Ge, x[0], zero)]
     });
-    let body = region("body", &types, |b, x| {
+    let body = Builder::region("body", &types, |b, x| {
         let mut y = vec![];
-        let one = int(b, 1);
+        let one = b.int(1);
         y.push(b.sub(x[0], one));
         let (anew, new) = backward.turn(b, x[0], &x[1..held], &x[fixed..]);
         y.extend(anew);
