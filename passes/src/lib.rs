@@ -85,7 +85,7 @@ pub const PASSES: &[Pass] = &[
     graph("split", "break long sums into two stages", split::split),
     graph(
         "windows",
-        "pad the inputs of convolutions, so that no window leaves them",
+        "write out holes and padding of convolutions, where they cannot be left out",
         windows::windows,
     ),
     unit(

@@ -1,12 +1,13 @@
-//! Makes the padding and the holes of a convolution's input explicit, so that a window never leaves it:
-//! what is left are products with affine addresses.
+//! Makes the padding and the holes of a convolution's input explicit: what is left are products with affine
+//! addresses.
 //!
-//! Padding is written out as the zeros that it is. Holes are left out where each window strides over them
-//! in step (the gradient of a strided convolution, a transposed one): with holes of `e - 1`, the results
-//! `e i + r` for one `r` need every `e`-th element of the kernel only, and are a convolution of the input
-//! without holes. What is left out are products with zero: a sum may differ in the sign of a zero, and in
-//! being a number where an infinite weight would meet a hole.
+//! Padding is written out as the zeros that it is, unless the lowering leaves out the products with it.
+//! Holes are left out where each window strides over them in step (the gradient of a strided convolution, a
+//! transposed one): with holes of `e - 1`, the results `e i + r` for one `r` need every `e`-th element of the
+//! kernel only, and are a convolution of the input without holes. What is left out are products with zero: a
+//! sum may differ in the sign of a zero, and in being a number where an infinite weight would meet one.
 
+use crate::lower::contract::leaves_out_padding;
 use crate::simplify::rebuild;
 use craneflow_ir::graph::{Graph, Value};
 use craneflow_ir::native::Scalar;
@@ -50,8 +51,12 @@ fn padded(b: &mut Builder, c: &Convolution, x: Value, kernel: Value) -> Option<V
     }
     let ty: Type = b.ty(x).clone();
     let result = c.infer(&[ty.clone(), b.ty(kernel).clone()]);
-    if result.is_ok_and(|r| r[0].count() == 0) {
+    if result.as_ref().is_ok_and(|r| r[0].count() == 0) {
         // No window fits; the paddings may take away more than there is.
+        return None;
+    }
+    let types = [ty, b.ty(kernel).clone()];
+    if result.is_ok_and(|r| leaves_out_padding(c, &types, &r[0])) {
         return None;
     }
     let holes: Vec<usize> = window.base_dilation.iter().map(|d| d - 1).collect();
@@ -96,10 +101,9 @@ struct Phase {
 /// A convolution of an input with holes as several without.
 struct Phases<'a> {
     c: &'a Convolution,
-    /// The input with the padding that all phases need.
     input: Value,
     kernel: Value,
-    /// Padding that `input` has.
+    /// Padding that all phases need.
     padding: Vec<(i64, i64)>,
     /// Per spatial axis, its phases; one for an axis without holes.
     phases: Vec<Vec<Phase>>,
@@ -148,11 +152,9 @@ impl Phases<'_> {
                 })
             })
             .collect();
-        let holes = vec![0; padding.len()];
-        let input = pad(b, c, x[0], &padding, &holes);
         let all = Phases {
             c,
-            input,
+            input: x[0],
             kernel: x[1],
             padding,
             phases,
@@ -220,8 +222,7 @@ impl Phases<'_> {
             let (e, axis) = (c.window.base_dilation[i], c.dims.kernel_spatial[i]);
             let out = c.dims.output_spatial[i];
             shape[out] = shape[out].div_ceil(e);
-            let given = self.padding[i];
-            conv.window.padding[i] = (phase.padding.0 - given.0, phase.padding.1 - given.1);
+            conv.window.padding[i] = phase.padding;
             if e > 1 && phase.taps > 0 {
                 let last = phase.first + (phase.taps - 1) * e;
                 let size = kernel.shape[axis];
@@ -242,7 +243,16 @@ impl Phases<'_> {
             true => self.kernel,
             false => b.op(part, &[self.kernel]),
         };
-        b.op(conv, &[self.input, kernel])
+        let types = [b.ty(self.input).clone(), b.ty(kernel).clone()];
+        if leaves_out_padding(&conv, &types, &Type::new(self.result.dtype, shape)) {
+            return b.op(conv, &[self.input, kernel]);
+        }
+        for (padding, given) in conv.window.padding.iter_mut().zip(&self.padding) {
+            *padding = (padding.0 - given.0, padding.1 - given.1);
+        }
+        let holes = vec![0; self.padding.len()];
+        let input = pad(b, c, self.input, &self.padding, &holes);
+        b.op(conv, &[input, kernel])
     }
 }
 

@@ -8,8 +8,10 @@
 //! order of k, whatever the blocking.
 
 mod blocking;
+mod edge;
 mod tile;
 mod view;
+mod walk;
 
 use super::{Elements, GraphLowering, Output};
 use crate::fuse::Group;
@@ -19,13 +21,19 @@ use craneflow_ir::graph::NodeId;
 use craneflow_ir::loops::build::KernelBuilder;
 use craneflow_ir::loops::index::Index;
 use craneflow_ir::loops::{Access, Buf, LoopKind, Mem};
-use craneflow_ir::ops::Op;
+use craneflow_ir::ops::{Convolution, Op};
 use craneflow_ir::{Emit, Native, Scalar, Type};
 use tile::{Product, Sums};
 use view::View;
 
 /// Products below this many multiply-adds stay plain loops.
 const TINY: usize = 256;
+
+/// Whether a convolution is lowered without writing out the padding of its input.
+pub(crate) fn leaves_out_padding(c: &Convolution, types: &[Type], result: &Type) -> bool {
+    let float = matches!(result.dtype, DType::F32 | DType::F64);
+    float && View::of_convolution(c, types, result).is_some_and(|v| v.work() >= TINY)
+}
 
 /// Lowers the group of a contraction.
 pub(super) fn lower(
@@ -57,6 +65,7 @@ pub(super) fn lower(
     };
     view.settle();
     let blocking = Blocking::choose(&view, out.options.lanes(result.dtype));
+    view.interleave(blocking.rows);
     if view.needs_pack(&blocking) {
         bufs[1] = pack(l, &view, &blocking, bufs[1], from, out);
         view.packed(&blocking);

@@ -50,7 +50,7 @@ impl Blocking {
     /// The blocking of a contraction on vectors of `lanes` lanes.
     pub fn choose(view: &View, lanes: usize) -> Blocking {
         let (m, n, k) = (view.m.count(), view.n.count(), view.k.count());
-        let (rows, vectors, lanes) = register_tile(m, n, lanes);
+        let (rows, vectors, lanes) = register_tile(m, view.shared().unwrap_or(m), n, lanes);
         let width = vectors * lanes;
         let size = view.dtype.size();
         let depth = (PANEL / (width * size)).max(16);
@@ -140,6 +140,13 @@ impl Blocking {
             return (vec![], extents);
         }
         let panel = (PANEL / (self.width * view.dtype.size())).max(16);
+        if let Some(Some(_)) = view.k.edges.last() {
+            // The walk along a window with an edge is not cut.
+            let (last, rest) = extents.split_last().expect("the axis of the edge");
+            let (outer, mut inner) = part(rest, panel / last);
+            inner.push(*last);
+            return (outer, inner);
+        }
         let good = |parts: &(Vec<usize>, Vec<usize>)| 2 * count(&parts.1) >= panel;
         let tight = part(&extents, panel + panel / 4);
         match good(&tight) {
@@ -187,13 +194,18 @@ fn part(extents: &[usize], most: usize) -> (Vec<usize>, Vec<usize>) {
 }
 
 /// Rows and vectors of the register tile, and lanes of a vector: eight accumulators, which hide the latency
-/// of a multiply-add and leave room for B and A in 16 registers.
-fn register_tile(m: usize, n: usize, lanes: usize) -> (usize, usize, usize) {
+/// of a multiply-add and leave room for B and A in 16 registers. Of `m` rows, a tile lies within `shared`
+/// neighbours; where these are fewer than all, tiles divide them.
+fn register_tile(m: usize, shared: usize, n: usize, lanes: usize) -> (usize, usize, usize) {
+    let dividing = |most: usize| {
+        let divides = |rows: &usize| shared == m || shared.is_multiple_of(*rows);
+        (1..=most.min(m)).rev().find(divides).unwrap_or(1)
+    };
     if n < 4 {
-        return (m.min(8 / n), n, 1);
+        return (dividing(8 / n), n, 1);
     }
     if lanes == 1 {
-        return (m.min(2), 4, 1);
+        return (dividing(2), 4, 1);
     }
     let fits = |v: &usize| n >= v * lanes && n.is_multiple_of(v * lanes);
     let vectors = match m {
@@ -208,24 +220,29 @@ fn register_tile(m: usize, n: usize, lanes: usize) -> (usize, usize, usize) {
         2 => &[4, 5, 3],
         _ => &[],
     };
-    let even = heights.iter().find(|&&rows| m.is_multiple_of(rows));
-    (even.copied().unwrap_or(8 / vectors).min(m), vectors, lanes)
+    let even = heights.iter().find(|&&rows| shared.is_multiple_of(rows));
+    let rows = even.map_or_else(|| dividing(8 / vectors), |&rows| rows.min(m));
+    (rows, vectors, lanes)
 }
 
 /// The loops around a round of the innermost loop, and the steps of that round: short axes are whole in
-/// it, a long one in part. A loop is left, so that what a step loads does not leave it and fill registers.
-pub fn rounds(inner: &[usize]) -> (Vec<usize>, usize) {
+/// it, a long one in part. A loop is left, so that what a step loads does not leave it and fill registers;
+/// the first `keep` are left in any case.
+pub fn rounds(inner: &[usize], keep: usize) -> (Vec<usize>, usize) {
     let mut loops = inner.to_vec();
     let mut steps = 1;
     let repeated = |loops: &[usize]| loops.iter().product::<usize>() > 1;
-    while let Some((&last, rest)) = loops.split_last()
+    while loops.len() > keep
+        && let Some((&last, rest)) = loops.split_last()
         && steps * last <= ROUND
         && repeated(rest)
     {
         steps *= last;
         loops.pop();
     }
-    if let Some((last, rest)) = loops.split_last_mut() {
+    if loops.len() > keep
+        && let Some((last, rest)) = loops.split_last_mut()
+    {
         let most = ROUND / 2 / steps;
         let fits =
             |u: &usize| last.is_multiple_of(*u) && (*last > *u || u * steps <= 2 || repeated(rest));
@@ -269,10 +286,12 @@ mod tests {
             &[11, 11],
             &[2, 5, 7],
         ] {
-            let (loops, steps) = rounds(inner);
+            let (loops, steps) = rounds(inner, 0);
             let count: usize = loops.iter().product();
             assert_eq!(count * steps, inner.iter().product::<usize>(), "{inner:?}");
             assert!(steps <= 16 && (count > 1 || steps <= 2), "{inner:?}");
         }
+        assert_eq!(rounds(&[3, 3, 3], 2), (vec![3, 3], 3));
+        assert_eq!(rounds(&[3, 3, 64], 2), (vec![3, 3, 8], 8));
     }
 }

@@ -1,7 +1,8 @@
 //! The register tile and the loops around it.
 
-use super::blocking::{Blocking, Item, rounds};
+use super::blocking::{Blocking, Item};
 use super::view::View;
+use super::walk::Walk;
 use craneflow_ir::loops::build::KernelBuilder;
 use craneflow_ir::loops::index::Index;
 use craneflow_ir::loops::{LoopKind, Mem, Val, Var};
@@ -169,8 +170,9 @@ fn zero(k: &mut KernelBuilder, ty: DType) -> Val {
 }
 
 /// One register tile.
-struct Tile<'a> {
-    product: &'a Product<'a>,
+pub struct Tile<'a> {
+    /// What it is a part of.
+    pub product: &'a Product<'a>,
     item: &'a Item,
     acc: Mem,
     /// First row and column in the result.
@@ -186,39 +188,60 @@ struct Tile<'a> {
 impl Tile<'_> {
     /// Adds the products of `inner` from `start` on to sums that begin at zero, or in scratch memory.
     fn run(&self, k: &mut KernelBuilder, fresh: bool, start: &Index, inner: &[usize]) {
-        let b = self.product.blocking;
-        let rows: Vec<Index> = (0..b.rows).map(|i| self.row_index(k, i)).collect();
-        let registers: Vec<Vec<Var>> = (0..b.rows)
-            .map(|i| {
-                let first = |k: &mut KernelBuilder, v| match fresh {
-                    true => zero(k, self.product.view.dtype),
-                    false => k.load_vector(self.acc, &self.place(i, v)),
-                };
-                (0..b.width / b.lanes)
-                    .map(|v| {
-                        let init = first(k, v);
-                        k.var(init)
-                    })
-                    .collect()
-            })
-            .collect();
-        let (loops, steps) = rounds(inner);
-        k.nest(&loops.clone(), LoopKind::Serial, &mut |k, at| {
-            let base = Index::linear(at, &loops).mul(steps as i64);
-            for step in 0..steps {
-                self.step(k, &rows, &registers, start, &base.plus(step as i64));
+        let outer = self.product.view.k.extents.len() - inner.len();
+        self.inside(k, 0..outer, start, &mut |k| {
+            let b = self.product.blocking;
+            let rows: Vec<Index> = (0..b.rows).map(|i| self.row_index(k, i)).collect();
+            let registers: Vec<Vec<Var>> = (0..b.rows)
+                .map(|i| {
+                    let first = |k: &mut KernelBuilder, v| match fresh {
+                        true => zero(k, self.product.view.dtype),
+                        false => k.load_vector(self.acc, &self.place(i, v)),
+                    };
+                    (0..b.width / b.lanes)
+                        .map(|v| {
+                            let init = first(k, v);
+                            k.var(init)
+                        })
+                        .collect()
+                })
+                .collect();
+            let walk = Walk::new(self, start, inner, &rows, &registers);
+            walk.level(k, 0, &Index::default());
+            for (i, row) in registers.iter().enumerate() {
+                for (v, &register) in row.iter().enumerate() {
+                    let sum = k.get(register);
+                    k.store(self.acc, &self.place(i, v), sum);
+                }
             }
         });
-        for (i, row) in registers.iter().enumerate() {
-            for (v, &register) in row.iter().enumerate() {
-                let sum = k.get(register);
-                k.store(self.acc, &self.place(i, v), sum);
+    }
+
+    /// Runs `f` where the window is on elements along all of these axes of k, at `depth`.
+    pub fn inside(
+        &self,
+        k: &mut KernelBuilder,
+        axes: std::ops::Range<usize>,
+        depth: &Index,
+        f: &mut dyn FnMut(&mut KernelBuilder),
+    ) {
+        let view = self.product.view;
+        let mut inside = None;
+        for axis in axes {
+            if let Some(edge) = &view.k.edges[axis] {
+                let (at, extent) = view.position(edge, axis, &self.row, depth);
+                let test = k.within(&at, 0, extent);
+                inside = Some(k.both(inside, test));
             }
+        }
+        match inside {
+            None => f(k),
+            Some(inside) => k.when(inside, |k| f(k)),
         }
     }
 
     /// One multiply-add of every accumulator, at `depth` in the block of k that begins at `start`.
-    fn step(
+    pub fn step(
         &self,
         k: &mut KernelBuilder,
         rows: &[Index],

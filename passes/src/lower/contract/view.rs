@@ -1,11 +1,15 @@
 //! A contraction as a product of matrices with affine addresses.
 
 use super::blocking::Blocking;
+use super::edge::Edge;
 use craneflow_ir::loops::Buf;
 use craneflow_ir::loops::index::Index;
 use craneflow_ir::ops::convolution::Contracted;
 use craneflow_ir::ops::{Convolution, DotGeneral};
 use craneflow_ir::{DType, Type};
+
+/// Longest innermost axis of a window with an edge: a block of k holds all of it.
+const LONGEST: usize = 256;
 
 /// One of the flat indices b, m, n, k: its axes, outermost first.
 #[derive(Clone, Debug, Default)]
@@ -18,6 +22,8 @@ pub struct Flat {
     b: Vec<i64>,
     /// Axis of the result and the step along it, for b, m and n.
     out: Vec<(usize, usize)>,
+    /// For the axes of a window, where they may leave the input.
+    pub edges: Vec<Option<Edge>>,
 }
 
 impl Flat {
@@ -31,6 +37,7 @@ impl Flat {
         self.a.push(a);
         self.b.push(b);
         self.out.push(out);
+        self.edges.push(None);
     }
 
     /// Puts the axes in this order of memory, outermost first; what is not contracted may have any order.
@@ -44,24 +51,32 @@ impl Flat {
         self.extents = order.iter().map(|&i| self.extents[i]).collect();
     }
 
-    /// Makes one axis of neighbours that lie densely in A and in B.
+    /// Makes one axis of neighbours that lie densely in A and in B. An axis with an edge stays.
     fn merge(&mut self) {
         let mut i = 1;
         while i < self.extents.len() {
             let extent = self.extents[i];
             let dense = |steps: &[i64]| steps[i - 1] == steps[i] * extent as i64;
-            let trivial = extent == 1 || self.extents[i - 1] == 1;
-            if !(trivial || dense(&self.a) && dense(&self.b)) {
+            let free = |i: usize| self.edges[i].is_none();
+            let trivial = |i: usize| self.extents[i] == 1 && free(i);
+            let both = free(i - 1) && free(i) && dense(&self.a) && dense(&self.b);
+            if !(trivial(i) || trivial(i - 1) || both) {
                 i += 1;
                 continue;
             }
-            let gone = if extent == 1 { i } else { i - 1 };
-            self.extents[if extent == 1 { i - 1 } else { i }] *= self.extents[gone];
+            let (gone, left) = if trivial(i) { (i, i - 1) } else { (i - 1, i) };
+            self.extents[left] *= self.extents[gone];
             self.extents.remove(gone);
             self.a.remove(gone);
             self.b.remove(gone);
             self.out.remove(gone);
+            self.edges.remove(gone);
         }
+    }
+
+    /// The last axis with an edge.
+    fn last_edge(&self) -> Option<usize> {
+        self.edges.iter().rposition(Option::is_some)
     }
 
     fn address(&self, flat: &Index, steps: &[i64]) -> Index {
@@ -109,6 +124,8 @@ pub struct View {
     /// Elements of the operands' buffers.
     lens: [usize; 2],
     rank: usize,
+    /// The axis of the result along which neighbouring rows have the same window, where windows have edges.
+    along: Option<usize>,
     /// Panel width when B was packed: `[b][n / width][k][width]`.
     panel: Option<usize>,
 }
@@ -124,6 +141,7 @@ impl View {
             base: [0, 0],
             lens: [types[0].count(), types[1].count()],
             rank: result.rank(),
+            along: None,
             panel: None,
         }
     }
@@ -156,12 +174,34 @@ impl View {
         Some(v)
     }
 
-    /// A `convolution` whose windows stay inside the input and that has no batch groups.
+    /// A `convolution` whose input has no holes and that has no batch groups. Where a window leaves the
+    /// input, the rows of a register tile must leave it together, see `leaves_out_padding`.
     pub fn of_convolution(c: &Convolution, types: &[Type], result: &Type) -> Option<View> {
+        let v = View::of_windows(c, types, result)?;
+        (v.along.is_none() || v.leaves_out_padding()).then_some(v)
+    }
+
+    /// Whether products with the padding can be left out: neighbouring rows are the same window in several
+    /// images (or in several channels, for the gradient of a kernel), which a register tile takes together.
+    /// A function of the shapes alone, like all that decides which products there are.
+    fn leaves_out_padding(&self) -> bool {
+        let shared = self.shared().unwrap_or(1);
+        let long = self.k.extents.last().is_some_and(|&e| e > LONGEST);
+        let innermost = self.k.last_edge().map(|i| i + 1) == Some(self.k.extents.len());
+        shared.is_multiple_of(4) && !self.prefers_swap() && !(innermost && long)
+    }
+
+    /// Extent of the axis along which rows share their window.
+    pub fn shared(&self) -> Option<usize> {
+        let along = self.along?;
+        let axes = self.m.out.iter().zip(&self.m.extents);
+        let of = axes.filter(|(out, _)| out.0 == along);
+        Some(of.map(|(_, extent)| extent).product())
+    }
+
+    fn of_windows(c: &Convolution, types: &[Type], result: &Type) -> Option<View> {
         let w = c.window_of(&types[1]);
-        let plain = w.padding.iter().all(|&(l, h)| l <= 0 && h <= 0)
-            && w.base_dilation.iter().all(|&d| d == 1);
-        if !plain || c.batch_groups != 1 {
+        if w.base_dilation.iter().any(|&d| d > 1) || c.batch_groups != 1 {
             return None;
         }
         let mut v = View::empty(types, result);
@@ -195,15 +235,28 @@ impl View {
             if c.reversal[i] {
                 v.base[1] += r(kernel_axis) * (w.size[i] as i64 - 1);
             }
-            contracted.push((w.size[i], l(axis) * w.window_dilation[i] as i64, step));
+            let edge = Edge {
+                out,
+                stride: w.stride[i] as i64,
+                dilation: w.window_dilation[i] as i64,
+                low: w.padding[i].0,
+                extent: input.shape[axis] as i64,
+                inside: (0, 0),
+            };
+            let edge = Edge::of(edge, result.shape[out], w.size[i]);
+            contracted.push((w.size[i], l(axis) * w.window_dilation[i] as i64, step, edge));
         }
         v.n.push(per_group, 0, r(d.kernel_output), (d.output_feature, 1));
         for axis in c.order() {
-            let (extent, a, b) = match axis {
+            let (extent, a, b, edge) = match axis {
                 Contracted::Window(i) => contracted[i],
-                Contracted::Feature => (taken, l(d.input_feature), r(d.kernel_input)),
+                Contracted::Feature => (taken, l(d.input_feature), r(d.kernel_input), None),
             };
             v.k.push(extent, a, b, (0, 0));
+            v.k.edges[v.k.extents.len() - 1] = edge;
+        }
+        if v.k.last_edge().is_some() {
+            v.along = Some(d.output_batch);
         }
         Some(v)
     }
@@ -229,6 +282,38 @@ impl View {
         self.m.sort(|m| &m.a);
         self.n.sort(|n| &n.b);
         self.k.merge();
+    }
+
+    /// Lets `rows` neighbouring rows share their window. They are neighbours already where they lie closer
+    /// together than the elements of a window, as channels do; images are taken `rows` at a time.
+    pub fn interleave(&mut self, rows: usize) {
+        let Some(along) = self.along else { return };
+        let m = &mut self.m;
+        let Some(axis) = m.out.iter().position(|o| o.0 == along) else {
+            return;
+        };
+        if axis + 1 == m.extents.len() {
+            return;
+        }
+        let step = m.a[axis];
+        m.extents[axis] /= rows;
+        m.a[axis] *= rows as i64;
+        m.out[axis].1 *= rows;
+        m.push(rows, step, 0, (along, 1));
+    }
+
+    /// Whether position `k` of a window of row `m` is on an element of the input, along an axis of k that
+    /// has an edge; in an address that is negative or too large where it is not.
+    pub fn position(&self, edge: &Edge, axis: usize, m: &Index, k: &Index) -> (Index, i64) {
+        let rows = m.unravel(&self.m.extents);
+        let mut at = Index::constant(-edge.low);
+        for (part, &(out, step)) in rows.iter().zip(&self.m.out) {
+            if out == edge.out {
+                at = at.add(&part.mul(step as i64 * edge.stride));
+            }
+        }
+        let window = &k.unravel(&self.k.extents)[axis];
+        (at.add(&window.mul(edge.dilation)), edge.extent)
     }
 
     /// Exchanges A and B: products commute exactly.
