@@ -156,6 +156,8 @@ pub(crate) fn link(
         clif: f.clif,
         disassembly: f.disassembly,
         bytes: f.bytes.len(),
+        alignment: f.alignment,
+        alone: f.relocs.is_empty(),
         vector_bits: f.vector_bits,
         refused: f.refused,
         time: f.time,
@@ -176,6 +178,15 @@ impl Code {
             memory: self.memory.clone(),
             kernel: i,
         }
+    }
+
+    /// Instructions and vector constants of kernel `i`, unless it refers to something outside of itself.
+    pub(crate) fn instructions(&self, i: usize) -> Option<(&[u8], &[Line])> {
+        let (shape, listing) = (&self.memory.kernels[i], &self.listings[i]);
+        let start = shape.address as *const u8;
+        // SAFETY: `link` put that many bytes there; they stay, and stay as they are, while `self` does.
+        let bytes = unsafe { std::slice::from_raw_parts(start, listing.bytes) };
+        listing.alone.then_some((bytes, &shape.pool))
     }
 }
 

@@ -3,14 +3,18 @@
 //! `compile` turns kernels into functions in executable memory; `Code` owns that memory and lists
 //! what was made. `emit` walks statements and loops, `address` turns affine addresses into pointers
 //! that advance, `scalar` and `vector` hold one exhaustive match each over the native operations.
+//! `saved` writes machine code down for other processes.
 //! Cranelift runs without its optimiser: kernels arrive with values already shared and hoisted.
 
 mod address;
 mod emit;
 mod function;
+pub mod hash;
 mod jit;
 mod mask;
+pub mod pack;
 mod pool;
+mod saved;
 mod scalar;
 mod target;
 mod vector;
@@ -18,6 +22,7 @@ mod vector;
 mod widen;
 
 pub use jit::{Bound, Entry, MemRef};
+pub use saved::machine;
 pub use target::{Target, host_vector_bits};
 
 use craneflow_ir::loops::Kernel;
@@ -84,6 +89,9 @@ pub enum CodegenError {
     /// Executable memory could not be had.
     #[error("executable memory: {0}")]
     Memory(String),
+    /// Saved code that is damaged, or for another machine or version.
+    #[error("the saved code is damaged, or for another machine or version")]
+    Saved,
     /// Buffers do not fit the kernel's parameters.
     #[error("kernel {kernel}: {what}: takes {expected}, found {found}")]
     Arguments {
@@ -105,6 +113,9 @@ pub(crate) struct Listing {
     pub clif: Option<String>,
     pub disassembly: Option<String>,
     pub bytes: usize,
+    pub alignment: u64,
+    /// Whether it refers to nothing outside of itself.
+    pub alone: bool,
     pub vector_bits: usize,
     pub refused: Option<String>,
     pub time: Duration,

@@ -13,6 +13,25 @@ use std::collections::HashMap;
 #[repr(align(64))]
 pub(crate) struct Line([u64; 8]);
 
+impl Line {
+    /// Its bytes.
+    pub fn to_bytes(&self) -> [u8; 64] {
+        let mut bytes = [0; 64];
+        for (b, word) in bytes.as_chunks_mut::<8>().0.iter_mut().zip(self.0) {
+            *b = word.to_le_bytes();
+        }
+        bytes
+    }
+
+    /// The lines whose bytes these are.
+    pub fn all(bytes: &[u8]) -> Option<Vec<Line>> {
+        let (lines, rest) = bytes.as_chunks::<64>();
+        let word = |line: &[u8; 64], i| u64::from_le_bytes(line.as_chunks::<8>().0[i]);
+        let line = |line| Line(std::array::from_fn(|i| word(line, i)));
+        rest.is_empty().then(|| lines.iter().map(line).collect())
+    }
+}
+
 /// The constants of one kernel.
 pub(crate) struct Pool {
     entries: Vec<Line>,

@@ -1,7 +1,7 @@
 //! A compiled program without memory of its own: code, constants and a plan, shared between threads.
 
 use crate::arena::{AlignedBuf, MemoryError};
-use crate::workspace::Actions;
+use crate::workspace::{Actions, work_of};
 use craneflow_codegen::{Code, CodegenError};
 use craneflow_ir::loops::{self, BufferKind, Program};
 use craneflow_ir::{Graph, Type, Verified};
@@ -87,10 +87,12 @@ pub struct Executable {
     pub(crate) plan: Plan,
     pub(crate) actions: Actions,
     pub(crate) constants: AlignedBuf,
-    inputs: Vec<Port>,
-    outputs: Vec<Port>,
-    threads: usize,
-    times: CompileTimes,
+    /// Estimated element operations of each kernel.
+    pub(crate) works: Vec<usize>,
+    pub(crate) inputs: Vec<Port>,
+    pub(crate) outputs: Vec<Port>,
+    pub(crate) threads: usize,
+    pub(crate) times: CompileTimes,
 }
 
 impl Executable {
@@ -115,24 +117,17 @@ impl Executable {
         let kernels: Vec<&loops::Kernel> = program.kernels.iter().collect();
         let code = craneflow_codegen::compile(&kernels, &options.codegen)?;
         times.codegen = start.elapsed();
-        let outputs = (graph.outputs.iter().enumerate()).map(|(o, output)| Port {
-            name: output.name.clone(),
-            ty: graph.ty(output.value).clone(),
-            partner: graph.inputs.iter().position(|i| i.donated == Some(o)),
-        });
-        let inputs = graph.inputs.iter().map(|i| Port {
-            name: i.name.clone(),
-            ty: graph.ty(i.value).clone(),
-            partner: i.donated,
-        });
+        let (inputs, outputs) = ports(graph);
+        let works: Vec<usize> = program.kernels.iter().map(work_of).collect();
         Ok(Executable {
             code,
-            actions: Actions::new(&program, options.threads),
+            actions: Actions::new(&program, &works, options.threads),
+            works,
             constants: constants(&program, &plan)?,
             program,
             plan,
-            inputs: inputs.collect(),
-            outputs: outputs.collect(),
+            inputs,
+            outputs,
             threads: options.threads.max(1),
             times,
         })
@@ -184,8 +179,23 @@ impl Executable {
     }
 }
 
+/// Inputs and outputs of a graph.
+pub(crate) fn ports(graph: &Graph) -> (Vec<Port>, Vec<Port>) {
+    let outputs = (graph.outputs.iter().enumerate()).map(|(o, output)| Port {
+        name: output.name.clone(),
+        ty: graph.ty(output.value).clone(),
+        partner: graph.inputs.iter().position(|i| i.donated == Some(o)),
+    });
+    let inputs = graph.inputs.iter().map(|i| Port {
+        name: i.name.clone(),
+        ty: graph.ty(i.value).clone(),
+        partner: i.donated,
+    });
+    (inputs.collect(), outputs.collect())
+}
+
 /// The constants of a program at their planned offsets.
-fn constants(program: &Program, plan: &Plan) -> Result<AlignedBuf, MemoryError> {
+pub(crate) fn constants(program: &Program, plan: &Plan) -> Result<AlignedBuf, MemoryError> {
     let mut out = AlignedBuf::zeroed(plan.constant_bytes.next_multiple_of(ALIGN))?;
     for (buffer, place) in program.buffers.iter().zip(&plan.places) {
         if let (BufferKind::Constant(array), Place::Constant(offset)) = (&buffer.kind, place) {

@@ -58,7 +58,11 @@ pub struct Step {
 impl Step {
     /// Compiles a graph.
     pub fn compile(graph: &Verified<Graph>, options: &Options) -> Result<Step, CompileError> {
-        let executable = Arc::new(Executable::compile(graph, options)?);
+        Step::new(Arc::new(Executable::compile(graph, options)?))
+    }
+
+    /// A step of an executable, with buffers for its inputs and outputs.
+    pub fn new(executable: Arc<Executable>) -> Result<Step, CompileError> {
         let buffer = |what: &str, p: &Port, bytes: usize| {
             AlignedBuf::zeroed(bytes).map_err(|source| CompileError::Buffer {
                 what: format!("{what} {}: {}", p.name, p.ty),
@@ -75,7 +79,10 @@ impl Step {
         let outputs: Vec<AlignedBuf> =
             (executable.outputs().iter().map(place)).collect::<Result<_, _>>()?;
         let mut workspace = Workspace::new(&executable).map_err(|source| CompileError::Buffer {
-            what: format!("what lies between the inputs and outputs of {}", graph.name),
+            what: format!(
+                "what lies between the inputs and outputs of {}",
+                executable.program().name
+            ),
             source,
         })?;
         let all = |bufs: &[AlignedBuf]| -> Vec<MemRef> {

@@ -73,7 +73,8 @@ pub(crate) struct Actions {
 }
 
 impl Actions {
-    pub(crate) fn new(program: &Program, threads: usize) -> Actions {
+    /// The steps of a program whose kernels take this much work each.
+    pub(crate) fn new(program: &Program, works: &[usize], threads: usize) -> Actions {
         let mut actions = Actions {
             list: vec![],
             launches: vec![],
@@ -82,19 +83,25 @@ impl Actions {
             work: 0,
             count: 0,
         };
-        actions.list = actions.of_steps(program, threads, &program.steps);
+        actions.list = actions.of_steps(program, &(works, threads), &program.steps);
         actions
     }
 
-    fn of_steps(&mut self, p: &Program, threads: usize, steps: &[loops::Step]) -> Numbered {
+    fn of_steps(
+        &mut self,
+        p: &Program,
+        how: &(&[usize], usize),
+        steps: &[loops::Step],
+    ) -> Numbered {
         let numbered = |s| {
             self.count += 1;
-            (self.count - 1, self.of_step(p, threads, s))
+            (self.count - 1, self.of_step(p, how, s))
         };
         steps.iter().map(numbered).collect()
     }
 
-    fn of_step(&mut self, p: &Program, threads: usize, step: &loops::Step) -> Action {
+    fn of_step(&mut self, p: &Program, how: &(&[usize], usize), step: &loops::Step) -> Action {
+        let &(works, threads) = how;
         match step {
             loops::Step::Launch { kernel, args, .. } => {
                 let at = self.launches.len();
@@ -102,7 +109,7 @@ impl Actions {
                     self.sites[b.0 as usize].push((at as u32, i as u32));
                 }
                 let k = p.kernel(*kernel);
-                let ops = k.grid().saturating_mul(work(k, &k.body));
+                let ops = works[kernel.0 as usize];
                 self.work = self.work.saturating_add(ops);
                 self.launches.push(Launch {
                     kernel: *kernel,
@@ -122,22 +129,22 @@ impl Actions {
                 results: results.clone(),
             },
             loops::Step::While { cond, pred, body } => Action::While {
-                cond: self.of_steps(p, threads, cond),
+                cond: self.of_steps(p, how, cond),
                 pred: *pred,
-                body: self.of_steps(p, threads, body),
+                body: self.of_steps(p, how, body),
             },
             loops::Step::Repeat { count, views, body } => {
                 self.views.extend(views);
                 Action::Repeat {
                     count: *count,
                     views: views.clone(),
-                    body: self.of_steps(p, threads, body),
+                    body: self.of_steps(p, how, body),
                 }
             }
             loops::Step::Case { index, branches } => Action::Case {
                 index: *index,
                 branches: (branches.iter())
-                    .map(|b| self.of_steps(p, threads, b))
+                    .map(|b| self.of_steps(p, how, b))
                     .collect(),
             },
         }
@@ -420,6 +427,11 @@ fn sized(what: &'static str, port: &Port, found: usize) -> Result<(), RunError> 
             found,
         }),
     }
+}
+
+/// Estimated element operations of a kernel.
+pub(crate) fn work_of(k: &loops::Kernel) -> usize {
+    k.grid().saturating_mul(work(k, &k.body))
 }
 
 /// Estimated element operations of a block.

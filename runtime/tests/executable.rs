@@ -2,7 +2,7 @@
 
 use craneflow_ir::{Array, Builder, DType, Graph, Type, Verified, eval};
 use craneflow_runtime::arena::AlignedBuf;
-use craneflow_runtime::{Argument, Executable, Options, RunError, Workspace};
+use craneflow_runtime::{Argument, Executable, LoadError, Options, RunError, Workspace};
 use std::sync::Arc;
 use std::thread;
 
@@ -157,4 +157,56 @@ fn executables_go_between_threads() {
     fn shared<T: Send + Sync>() {}
     shared::<Executable>();
     shared::<Workspace>();
+}
+
+#[test]
+fn what_is_saved_is_loaded_and_damage_is_seen() {
+    let graph = update(100);
+    let options = Options::default();
+    let executable = Executable::compile(&graph, &options).expect("compiles");
+    let saved = executable.save(&options).expect("code without calls");
+    let loaded = Executable::load(&graph, &options, &saved).expect("whole");
+    assert_eq!(
+        (loaded.peak_bytes(), loaded.work()),
+        (executable.peak_bytes(), executable.work())
+    );
+    let mut workspace = Workspace::new(&Arc::new(loaded)).expect("memory");
+    let (w, x) = (numbers(100, 1), numbers(100, 2));
+    let expect = eval::eval_graph(&graph, &[w.clone(), x.clone()]);
+    let (mut donated, kept) = (buffer(&w), buffer(&x));
+    let mut sum = AlignedBuf::zeroed(4).expect("memory");
+    let inputs = &mut [
+        Argument::Donated(donated.bytes_mut()),
+        Argument::Borrowed(kept.bytes()),
+    ];
+    (workspace.run(inputs, &mut [sum.bytes_mut()])).expect("a right call");
+    assert_eq!(donated.bytes(), expect[0].bytes());
+    assert_eq!(sum.bytes(), expect[1].bytes());
+
+    for len in 0..saved.len() {
+        assert!(
+            Executable::load(&graph, &options, &saved[..len]).is_err(),
+            "{len}"
+        );
+    }
+    // Damage outside of the code is for who keeps the bytes to find; here it must not be run.
+    let code = saved.len() - 64;
+    for at in code..saved.len() {
+        let mut damaged = saved.clone();
+        damaged[at] ^= 1;
+        assert!(
+            Executable::load(&graph, &options, &damaged).is_err(),
+            "{at}"
+        );
+    }
+    assert!(Executable::load(&update(101), &options, &saved).is_err());
+    let baseline = Options {
+        codegen: craneflow_codegen::Options {
+            target: craneflow_codegen::Target::Baseline,
+            ..options.codegen.clone()
+        },
+        ..options
+    };
+    let other = Executable::load(&graph, &baseline, &saved);
+    assert!(matches!(other, Err(LoadError::Code(_))), "{other:?}");
 }

@@ -1,5 +1,6 @@
 //! Every engine on one graph: the reference interpreter, the loop interpreter after the whole pipeline,
-//! and machine code, with and without vectors, on one thread and two. All must have the same bits, and
+//! and machine code, with and without vectors, on one thread and two, as made and as written down and read
+//! again. All must have the same bits, and
 //! what is printed must parse to the same graph and program.
 
 use craneflow_ir::eval::eval_graph;
@@ -8,7 +9,8 @@ use craneflow_ir::loops::verify::verify_program;
 use craneflow_ir::text::{parse_graph, parse_program};
 use craneflow_ir::{Array, Graph, Scalar, Verified, check_graph};
 use craneflow_passes::{Unit, compile};
-use craneflow_runtime::{Options, Step};
+use craneflow_runtime::{Executable, Options, Step};
+use std::sync::Arc;
 
 /// Panics with what differs.
 pub fn agree(graph: &Graph, x: &[Array]) {
@@ -42,6 +44,14 @@ pub fn agree(graph: &Graph, x: &[Array]) {
         let mut step = Step::compile(&verified, &options).unwrap_or_else(|e| panic!("{e}"));
         let found = step.run_arrays(x).expect("inputs fit");
         same_all("machine code", graph, &expect, &found);
+        if let Some(saved) = step.executable().save(&options) {
+            let loaded = Executable::load(&verified, &options, &saved);
+            let loaded = loaded.unwrap_or_else(|e| panic!("{e}\n{graph}"));
+            assert_eq!(loaded.plan(), step.plan());
+            let mut step = Step::new(Arc::new(loaded)).unwrap_or_else(|e| panic!("{e}"));
+            let found = step.run_arrays(x).expect("inputs fit");
+            same_all("saved machine code", graph, &expect, &found);
+        }
     }
 }
 

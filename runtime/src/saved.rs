@@ -1,0 +1,131 @@
+//! Executables as bytes: what another process of this machine needs to run a program without compiling.
+//!
+//! The program as text with its kernels reduced to their interface, the estimated work of each kernel,
+//! the values of constants at their planned offsets, and the machine code.
+
+use crate::executable::{CompileTimes, Executable, Options, constants, ports};
+use crate::workspace::Actions;
+use craneflow_codegen::pack::{bytes, number, put_bytes, put_number};
+use craneflow_codegen::{Code, CodegenError};
+use craneflow_ir::loops::{BufferKind, Kernel, Program};
+use craneflow_ir::native::Scalar;
+use craneflow_ir::text::parse_program;
+use craneflow_ir::{Array, Graph, Verified};
+use craneflow_passes::plan::{Place, Plan, plan};
+use thiserror::Error;
+
+/// Why saved bytes are no executable for a graph.
+#[derive(Debug, Error)]
+pub enum LoadError {
+    /// They are not what [`Executable::save`] wrote.
+    #[error("the saved program is damaged")]
+    Damaged,
+    /// They belong to another graph.
+    #[error("the saved program takes or returns something else")]
+    Other,
+    /// The machine code is not for this machine.
+    #[error(transparent)]
+    Code(#[from] CodegenError),
+    /// Memory could not be allocated.
+    #[error(transparent)]
+    Memory(#[from] crate::arena::MemoryError),
+}
+
+impl Executable {
+    /// Bytes that [`Executable::load`] takes, for the same graph and options. `None` where the code
+    /// cannot leave this process ([`Code::save`]).
+    pub fn save(&self, options: &Options) -> Option<Vec<u8>> {
+        let code = self.code.save(&options.codegen)?;
+        let mut out = vec![];
+        put_bytes(&mut out, outline(&self.program).to_string().as_bytes());
+        for work in &self.works {
+            put_number(&mut out, *work as u64);
+        }
+        put_bytes(&mut out, self.constants.bytes());
+        put_bytes(&mut out, &code);
+        Some(out)
+    }
+
+    /// The executable of a graph that [`Executable::save`] wrote. Its program has the interface of its
+    /// kernels only.
+    pub fn load(
+        graph: &Verified<Graph>,
+        options: &Options,
+        saved: &[u8],
+    ) -> Result<Executable, LoadError> {
+        let (mut program, works, values, code) = parts(saved).ok_or(LoadError::Damaged)?;
+        let plan = plan(&program);
+        fill(&mut program, &plan, values).ok_or(LoadError::Damaged)?;
+        let (inputs, outputs) = ports(graph);
+        let kernels: Vec<&Kernel> = program.kernels.iter().collect();
+        let code = Code::load(&kernels, code, &options.codegen)?;
+        let constants = constants(&program, &plan)?;
+        let fits = |b: &craneflow_ir::loops::Buffer| match b.kind {
+            BufferKind::Input(i) => inputs.get(i).is_some_and(|p| p.ty == b.ty),
+            BufferKind::Output(o, _) => outputs.get(o).is_some_and(|p| p.ty == b.ty),
+            _ => true,
+        };
+        if !program.buffers.iter().all(fits) {
+            return Err(LoadError::Other);
+        }
+        Ok(Executable {
+            actions: Actions::new(&program, &works, options.threads),
+            works,
+            code,
+            constants,
+            program,
+            plan,
+            inputs,
+            outputs,
+            threads: options.threads.max(1),
+            times: CompileTimes::default(),
+        })
+    }
+}
+
+/// A program without what its kernels compute and without the values of its constants.
+fn outline(program: &Program) -> Program {
+    let kernel = |k: &Kernel| Kernel {
+        name: k.name.clone(),
+        params: k.params.clone(),
+        scratch: k.scratch.clone(),
+        lanes: k.lanes,
+        lane_bits: k.lane_bits,
+        loops: k.loops[..1].to_vec(),
+        ..Kernel::default()
+    };
+    let mut buffers = program.buffers.clone();
+    for b in &mut buffers {
+        if let BufferKind::Constant(array) = &mut b.kind {
+            let (ty, bits) = (b.ty.dtype, 0);
+            *array = Array::splat(b.ty.clone(), Scalar { ty, bits });
+        }
+    }
+    Program {
+        name: program.name.clone(),
+        buffers,
+        kernels: program.kernels.iter().map(kernel).collect(),
+        steps: program.steps.clone(),
+    }
+}
+
+/// Outline, work of each kernel, constants and code.
+fn parts(mut saved: &[u8]) -> Option<(Program, Vec<usize>, &[u8], &[u8])> {
+    let from = &mut saved;
+    let program = parse_program(std::str::from_utf8(bytes(from)?).ok()?).ok()?;
+    let works = program.kernels.iter().map(|_| Some(number(from)? as usize));
+    let works = works.collect::<Option<Vec<usize>>>()?;
+    let (values, code) = (bytes(from)?, bytes(from)?);
+    from.is_empty().then_some((program, works, values, code))
+}
+
+/// Puts the values of constants in.
+fn fill(program: &mut Program, plan: &Plan, values: &[u8]) -> Option<()> {
+    for (buffer, place) in program.buffers.iter_mut().zip(&plan.places) {
+        if let (BufferKind::Constant(array), Place::Constant(offset)) = (&mut buffer.kind, place) {
+            let end = offset.checked_add(buffer.ty.bytes())?;
+            *array = Array::from_bytes(buffer.ty.clone(), values.get(*offset..end)?)?;
+        }
+    }
+    Some(())
+}
