@@ -13,6 +13,7 @@ use crate::element::{self, ArrayType};
 use crate::error::Failure;
 use crate::event::{Event, Signal};
 use crate::executable::Loaded;
+use crate::saved::Saved;
 use crate::storage::{Foreign, Owned, Slot, Storage};
 use crate::worker::Worker;
 use crate::{host, options};
@@ -69,18 +70,18 @@ impl Shared {
     }
 
     /// Reads and compiles a program, unless someone holds the same.
-    pub fn compile(&self, program: &[u8], how: &[u8]) -> Result<Arc<Compiled>, Failure> {
-        options::check(how)?;
-        let imported = craneflow_import::stablehlo::import(program)?;
+    pub fn compile(&self, saved: Saved<'_>) -> Result<Arc<Compiled>, Failure> {
+        let named = options::check(saved.options)?;
+        let imported = craneflow_import::stablehlo::import(saved.program)?;
         let key = compiled::key(&imported);
-        let same = |c: &Arc<Compiled>| c.is_of(&imported) && c.options == how;
+        let same = |c: &Arc<Compiled>| c.is_of(&imported) && c.named == named;
         let programs = || self.programs.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(list) = programs().get(&key)
             && let Some(found) = list.iter().filter_map(Weak::upgrade).find(same)
         {
             return Ok(found);
         }
-        let made = Compiled::new(imported, program, how, self.how.clone())?;
+        let made = Compiled::new(imported, saved, named.clone(), self.how.clone())?;
         let made = Arc::new(made);
         let mut programs = programs();
         let list = programs.entry(key).or_default();
@@ -169,7 +170,11 @@ pub fn compile(args: &mut ClientCompile) -> Result<(), Failure> {
             "programs of the format {format:?} are not read, only \"mlir\""
         )));
     }
-    let compiled = shared.compile(program.code.bytes(), args.options.bytes())?;
+    let compiled = shared.compile(Saved {
+        options: args.options.bytes(),
+        program: program.code.bytes(),
+        ..Saved::default()
+    })?;
     args.executable = Ptr::give(Loaded::new(shared.clone(), compiled));
     Ok(())
 }

@@ -1,11 +1,14 @@
 //! A program and its machine code: shared by all executables of the same program in a client.
 
+use crate::cache::{self, Cache};
 use crate::cost::{self, Cost};
 use crate::dump;
 use crate::element::ArrayType;
 use crate::error::Failure;
-use crate::hash::Hash;
+use crate::saved::Saved;
 use crate::storage::{Owned, Slot, Storage};
+use craneflow_codegen::hash::Hash;
+use craneflow_codegen::pack::put_bytes;
 use craneflow_import::stablehlo::{Arg, Donation, Imported};
 use craneflow_ir::graph::Scope;
 use craneflow_ir::ops::Op;
@@ -44,8 +47,10 @@ pub struct Compiled {
     pub source: Vec<u8>,
     /// The options as they came.
     pub options: Vec<u8>,
+    /// The options given by name ([`crate::options::check`]).
+    pub named: Vec<u8>,
     /// What tells it from other programs, whatever the names and places in it.
-    pub fingerprint: String,
+    fingerprint: OnceLock<String>,
     graph: Verified<Graph>,
     cost: Cost,
     interpreted: bool,
@@ -102,11 +107,12 @@ fn anonymous(graph: &Graph) -> Graph {
 }
 
 impl Compiled {
-    /// A program read from `source`; compiled now unless it is tiny.
+    /// A program read from `saved.program`; ready now unless it is tiny. Machine code that was saved with
+    /// it is used where it fits.
     pub fn new(
         imported: Imported,
-        source: &[u8],
-        options: &[u8],
+        saved: Saved<'_>,
+        named: Vec<u8>,
         how: Options,
     ) -> Result<Compiled, Failure> {
         let Imported {
@@ -132,9 +138,10 @@ impl Compiled {
             name: graph.name.clone(),
             inputs: (inputs.iter().enumerate().map(parameter)).collect::<Result<_, _>>()?,
             outputs: (outputs.iter().enumerate().map(result)).collect::<Result<_, _>>()?,
-            source: source.to_vec(),
-            options: options.to_vec(),
-            fingerprint: Hash::of(anonymous(&graph).to_string().as_bytes()).to_string(),
+            source: saved.program.to_vec(),
+            options: saved.options.to_vec(),
+            named,
+            fingerprint: OnceLock::new(),
             interpreted: is_tiny(&graph, &cost) && !dump::wanted(),
             graph,
             cost,
@@ -143,6 +150,12 @@ impl Compiled {
             executable: OnceLock::new(),
             idle: Mutex::default(),
         };
+        if !saved.code.is_empty()
+            && saved.key == compiled.key().to_bytes()
+            && let Some(executable) = compiled.load(saved.code)
+        {
+            let _ = compiled.executable.set(Ok(Arc::new(executable)));
+        }
         if !compiled.interpreted {
             compiled.executable()?;
         }
@@ -168,11 +181,70 @@ impl Compiled {
         !self.cost.open && self.cost.operations + self.cost.elements < QUICK
     }
 
+    /// What tells it from other programs, whatever the names and places in it.
+    pub fn fingerprint(&self) -> &str {
+        let hash = || Hash::of(anonymous(&self.graph).to_string().as_bytes());
+        self.fingerprint.get_or_init(|| hash().to_string())
+    }
+
+    /// What its machine code depends on: program, options, machine and build.
+    fn key(&self) -> Hash {
+        let machine = craneflow_codegen::machine(&self.how.codegen).unwrap_or_default();
+        let (passes, build) = (format!("{:?}", self.how.passes), cache::build());
+        let mut all = vec![];
+        for part in [self.fingerprint(), &machine, &passes, build] {
+            put_bytes(&mut all, part.as_bytes());
+        }
+        put_bytes(&mut all, &self.named);
+        Hash::of(&all)
+    }
+
+    /// Bytes from which another process makes this executable.
+    pub fn save(&self) -> Result<Vec<u8>, Failure> {
+        let code = self.executable()?.save(&self.how);
+        Ok(self.saved(&self.key(), code.as_deref().unwrap_or_default()))
+    }
+
+    fn saved(&self, key: &Hash, code: &[u8]) -> Vec<u8> {
+        let saved = Saved {
+            options: &self.options,
+            program: &self.source,
+            key: key.to_bytes(),
+            code,
+        };
+        saved.write()
+    }
+
+    fn load(&self, code: &[u8]) -> Option<Executable> {
+        Executable::load(&self.graph, &self.how, code).ok()
+    }
+
+    /// The machine code from the cache, or from the compiler and then kept there.
+    fn cached(&self, cache: &Cache) -> Result<Executable, Failure> {
+        let key = self.key();
+        if let Some(bytes) = cache.find(&key) {
+            let saved = Saved::read(&bytes).ok();
+            let saved = saved.filter(|s| s.key == key.to_bytes());
+            if let Some(executable) = saved.and_then(|s| self.load(s.code)) {
+                return Ok(executable);
+            }
+            cache.remove(&key);
+        }
+        let executable = Executable::compile(&self.graph, &self.how)?;
+        if let Some(code) = executable.save(&self.how) {
+            cache.put(&key, &self.saved(&key, &code));
+        }
+        Ok(executable)
+    }
+
     /// The machine code, made when it is asked for first.
     fn executable(&self) -> Result<&Arc<Executable>, Failure> {
         let compile = || {
-            let executable = dump::compile(&self.graph, &self.source, &self.how);
-            Ok(Arc::new(executable?))
+            let executable = match cache::cache().filter(|_| !dump::wanted()) {
+                Some(cache) => self.cached(cache)?,
+                None => dump::compile(&self.graph, &self.source, &self.how)?,
+            };
+            Ok(Arc::new(executable))
         };
         let result = self.executable.get_or_init(|| {
             catch_unwind(AssertUnwindSafe(compile)).unwrap_or_else(|p| Err(Failure::panicked(&*p)))

@@ -11,7 +11,7 @@ use crate::client::Shared;
 use crate::compiled::Compiled;
 use crate::device::MEMORY_KIND;
 use crate::error::Failure;
-use crate::saved;
+use crate::saved::Saved;
 use std::ffi::{c_char, c_void};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -122,7 +122,7 @@ pub fn name(args: &mut ProgramName) -> Result<(), Failure> {
 }
 
 pub fn fingerprint(args: &mut ProgramName) -> Result<(), Failure> {
-    args.text = Text::of(&find(&args.program)?.compiled.fingerprint);
+    args.text = Text::of(find(&args.program)?.compiled.fingerprint());
     Ok(())
 }
 
@@ -201,7 +201,7 @@ fn give_bytes(bytes: Vec<u8>) -> (Text, *mut c_void, Option<unsafe extern "C" fn
 
 pub fn serialize(args: &mut ProgramBytes) -> Result<(), Failure> {
     let compiled = &find(&args.program)?.compiled;
-    (args.bytes, args.holder, args.deleter) = give_bytes(saved::write(compiled));
+    (args.bytes, args.holder, args.deleter) = give_bytes(compiled.save()?);
     Ok(())
 }
 
@@ -213,12 +213,11 @@ pub fn compile_options(args: &mut ProgramBytes) -> Result<(), Failure> {
 
 pub fn deserialize(args: &mut Deserialize) -> Result<(), Failure> {
     let shared = &args.client.get("client")?.shared;
-    let (program, options) = saved::read(args.bytes.bytes())?;
-    let options = match args.options.bytes() {
-        [] => options,
-        given => given,
-    };
-    let compiled = shared.compile(program, options)?;
+    let mut saved = Saved::read(args.bytes.bytes())?;
+    if !args.options.bytes().is_empty() {
+        saved.options = args.options.bytes();
+    }
+    let compiled = shared.compile(saved)?;
     args.executable = Ptr::give(Loaded::new(shared.clone(), compiled));
     Ok(())
 }
@@ -254,7 +253,7 @@ pub fn loaded_is_deleted(args: &mut LoadedIsDeleted) -> Result<(), Failure> {
 }
 
 pub fn loaded_fingerprint(args: &mut LoadedText) -> Result<(), Failure> {
-    args.text = Text::of(&loaded(&args.executable)?.compiled.fingerprint);
+    args.text = Text::of(loaded(&args.executable)?.compiled.fingerprint());
     Ok(())
 }
 

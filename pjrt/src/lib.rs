@@ -3,11 +3,13 @@
 //!
 //! `table` lists the functions of the C API, `abi` their arguments; `boundary` is where C is believed.
 //! `client` reads programs and arrays, `compiled` runs programs, `execute` decides what a call gives
-//! away and where it runs, `worker` runs what takes long.
+//! away and where it runs, `worker` runs what takes long. `saved` writes executables down, `cache` keeps
+//! them in files.
 
 mod abi;
 mod boundary;
 mod buffer;
+mod cache;
 mod client;
 mod compiled;
 mod cost;
@@ -19,7 +21,6 @@ mod errors;
 mod event;
 mod executable;
 mod execute;
-mod hash;
 mod host;
 mod options;
 mod plugin;

@@ -1,6 +1,7 @@
 //! The options of a compilation: a protocol buffer, `CompileOptionsProto` of XLA.
 
 use crate::error::Failure;
+use craneflow_codegen::pack::put_bytes;
 
 /// Numbers of fields of `CompileOptionsProto` and the messages in it.
 mod field {
@@ -40,8 +41,11 @@ enum Value {
     Number,
 }
 
-/// Checks the options of a compilation: one device, and no option that is not known.
-pub fn check(bytes: &[u8]) -> Result<(), Failure> {
+/// Checks the options of a compilation: one device, and no option that is not known. Returns those given
+/// by name, in an order of their own: what else is in the message changes nothing here, and its order
+/// and content differ from process to process.
+pub fn check(bytes: &[u8]) -> Result<Vec<u8>, Failure> {
+    let mut named = vec![];
     let wrong = || Failure::Invalid("the compile options are no CompileOptionsProto".into());
     for (number, content) in fields(bytes).ok_or_else(wrong)? {
         match (number, content) {
@@ -58,11 +62,17 @@ pub fn check(bytes: &[u8]) -> Result<(), Failure> {
                     }
                 }
             }
-            (field::OVERRIDES, Content::Bytes(entry)) => known(entry).ok_or_else(wrong)??,
+            (field::OVERRIDES, Content::Bytes(entry)) => {
+                known(entry).ok_or_else(wrong)??;
+                named.push(entry);
+            }
             _ => {}
         }
     }
-    Ok(())
+    named.sort();
+    let mut list = vec![];
+    named.iter().for_each(|entry| put_bytes(&mut list, entry));
+    Ok(list)
 }
 
 /// Whether an entry of the options by name is one that is known.
@@ -153,6 +163,9 @@ mod tests {
         assert!(check(&entry("xla_dump_hlo_as_text")).is_ok());
         let error = check(&entry("speed")).expect_err("unknown");
         assert_eq!(error.to_string(), "No such compile option: 'speed'");
+        let (a, b) = (entry("xla_dump_to"), entry("optimization_level"));
+        let [ab, ba] = [[&a[..], &b].concat(), [&b[..], &a].concat()].map(|o| check(&o));
+        assert_eq!(ab.expect("known"), ba.expect("known"));
         assert!(check(&held(3, &[4 << 3, 1, 5 << 3, 1])).is_ok());
         assert!(check(&held(3, &[4 << 3, 2])).is_err());
     }

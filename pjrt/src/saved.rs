@@ -1,46 +1,60 @@
-//! Executables as bytes: the program, its options, and sums to know damage by.
+//! Executables as bytes, for files of the cache and for callers of the C API alike.
 //!
-//! Magic and version, then the lengths of options and program (8 bytes each, little-endian), a checksum
-//! of what follows, the options, the program.
+//! Magic and version, a hash of all that follows, then options, program, the key of the machine code,
+//! and the machine code: byte strings with their lengths before them. The code may be left out; where
+//! its key is another one, as on another machine, it is not looked at and the program compiled again.
 
-use crate::compiled::Compiled;
 use crate::error::Failure;
-use crate::hash::Hash;
+use craneflow_codegen::hash::Hash;
+use craneflow_codegen::pack::{bytes, put_bytes};
 
-const MAGIC: &[u8; 8] = b"crnflw\x00\x01";
+const MAGIC: &[u8; 8] = b"crnflw\x00\x02";
 
-/// Bytes that [`read`] takes.
-pub fn write(compiled: &Compiled) -> Vec<u8> {
-    pack(&compiled.source, &compiled.options)
+/// What is written down of an executable.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Saved<'a> {
+    /// The options as they came.
+    pub options: &'a [u8],
+    /// The program as it came.
+    pub program: &'a [u8],
+    /// Tells the machine code from that of other programs, machines and versions.
+    pub key: [u8; Hash::BYTES],
+    /// The executable of the runtime, or nothing.
+    pub code: &'a [u8],
 }
 
-fn pack(program: &[u8], options: &[u8]) -> Vec<u8> {
-    let content = [options, program].concat();
-    let mut bytes = MAGIC.to_vec();
-    bytes.extend((options.len() as u64).to_le_bytes());
-    bytes.extend((program.len() as u64).to_le_bytes());
-    bytes.extend(Hash::of(&content).to_bytes());
-    bytes.extend(content);
-    bytes
-}
+impl<'a> Saved<'a> {
+    /// Bytes that [`Saved::read`] takes.
+    pub fn write(&self) -> Vec<u8> {
+        let mut content = vec![];
+        for part in [self.options, self.program, &self.key, self.code] {
+            put_bytes(&mut content, part);
+        }
+        let sum = Hash::of(&content).to_bytes();
+        [&MAGIC[..], &sum, &content].concat()
+    }
 
-/// The program and the options in bytes that [`write`] made.
-pub fn read(bytes: &[u8]) -> Result<(&[u8], &[u8]), Failure> {
-    let damaged = || Failure::Invalid("these bytes are no executable of Craneflow".into());
-    parts(bytes).ok_or_else(damaged)
-}
+    /// What bytes that [`Saved::write`] made hold.
+    pub fn read(bytes: &'a [u8]) -> Result<Saved<'a>, Failure> {
+        let damaged = || Failure::Invalid("these bytes are no executable of Craneflow".into());
+        Saved::parts(bytes).ok_or_else(damaged)
+    }
 
-fn parts(mut bytes: &[u8]) -> Option<(&[u8], &[u8])> {
-    let magic = bytes.split_off(..MAGIC.len())?;
-    let mut number =
-        || -> Option<u64> { Some(u64::from_le_bytes(bytes.split_off(..8)?.try_into().ok()?)) };
-    let (options, program) = (number()?, number()?);
-    let sum = bytes.split_off(..Hash::BYTES)?;
-    let whole = options.checked_add(program) == Some(bytes.len() as u64)
-        && magic == MAGIC
-        && sum == Hash::of(bytes).to_bytes();
-    let (options, program) = whole.then(|| bytes.split_at(options as usize))?;
-    Some((program, options))
+    fn parts(mut from: &'a [u8]) -> Option<Saved<'a>> {
+        let magic = from.split_off(..MAGIC.len())?;
+        let sum = from.split_off(..Hash::BYTES)?;
+        if magic != MAGIC || sum != Hash::of(from).to_bytes() {
+            return None;
+        }
+        let from = &mut from;
+        let saved = Saved {
+            options: bytes(from)?,
+            program: bytes(from)?,
+            key: bytes(from)?.try_into().ok()?,
+            code: bytes(from)?,
+        };
+        from.is_empty().then_some(saved)
+    }
 }
 
 #[cfg(test)]
@@ -49,17 +63,22 @@ mod tests {
 
     #[test]
     fn what_is_written_is_read_and_any_damage_seen() {
-        let bytes = pack(b"program", b"options!");
-        assert_eq!(
-            read(&bytes).expect("whole"),
-            (&b"program"[..], &b"options!"[..])
-        );
+        let saved = Saved {
+            options: b"options!",
+            program: b"program",
+            key: [7; Hash::BYTES],
+            code: b"",
+        };
+        let bytes = saved.write();
+        assert_eq!(Saved::read(&bytes).expect("whole"), saved);
         for at in 0..bytes.len() {
-            let mut damaged = bytes.clone();
-            damaged[at] ^= 0x10;
-            assert!(read(&damaged).is_err(), "byte {at}");
-            assert!(read(&bytes[..at]).is_err(), "cut at {at}");
+            for bit in [0x01, 0x10, 0x80] {
+                let mut damaged = bytes.clone();
+                damaged[at] ^= bit;
+                assert!(Saved::read(&damaged).is_err(), "byte {at}");
+            }
+            assert!(Saved::read(&bytes[..at]).is_err(), "cut at {at}");
         }
-        assert!(read(&[&bytes[..], &[0]].concat()).is_err());
+        assert!(Saved::read(&[&bytes[..], &[0]].concat()).is_err());
     }
 }
