@@ -15,7 +15,7 @@ pub(crate) struct Line([u64; 8]);
 
 impl Line {
     /// Its bytes.
-    pub fn to_bytes(&self) -> [u8; 64] {
+    pub fn to_bytes(self) -> [u8; 64] {
         let mut bytes = [0; 64];
         for (b, word) in bytes.as_chunks_mut::<8>().0.iter_mut().zip(self.0) {
             *b = word.to_le_bytes();

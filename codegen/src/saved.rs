@@ -41,7 +41,7 @@ impl Code {
             put_number(&mut content, listing.alignment);
             put_number(&mut content, listing.vector_bits as u64);
             put_bytes(&mut content, instructions);
-            let pool: Vec<u8> = pool.iter().flat_map(Line::to_bytes).collect();
+            let pool: Vec<u8> = pool.iter().flat_map(|line| line.to_bytes()).collect();
             put_bytes(&mut content, &pool);
         }
         let seal = seal(&content, &machine(options).ok()?);

@@ -53,7 +53,12 @@ impl Executable {
         options: &Options,
         saved: &[u8],
     ) -> Result<Executable, LoadError> {
-        let (mut program, works, values, code) = parts(saved).ok_or(LoadError::Damaged)?;
+        let Parts {
+            mut program,
+            works,
+            values,
+            code,
+        } = parts(saved).ok_or(LoadError::Damaged)?;
         let plan = plan(&program);
         fill(&mut program, &plan, values).ok_or(LoadError::Damaged)?;
         let (inputs, outputs) = ports(graph);
@@ -109,14 +114,29 @@ fn outline(program: &Program) -> Program {
     }
 }
 
-/// Outline, work of each kernel, constants and code.
-fn parts(mut saved: &[u8]) -> Option<(Program, Vec<usize>, &[u8], &[u8])> {
+/// What is written down.
+struct Parts<'a> {
+    /// The outline.
+    program: Program,
+    /// Estimated work of each kernel.
+    works: Vec<usize>,
+    /// Constants at their offsets.
+    values: &'a [u8],
+    code: &'a [u8],
+}
+
+fn parts(mut saved: &[u8]) -> Option<Parts<'_>> {
     let from = &mut saved;
     let program = parse_program(std::str::from_utf8(bytes(from)?).ok()?).ok()?;
     let works = program.kernels.iter().map(|_| Some(number(from)? as usize));
     let works = works.collect::<Option<Vec<usize>>>()?;
     let (values, code) = (bytes(from)?, bytes(from)?);
-    from.is_empty().then_some((program, works, values, code))
+    from.is_empty().then_some(Parts {
+        program,
+        works,
+        values,
+        code,
+    })
 }
 
 /// Puts the values of constants in.
