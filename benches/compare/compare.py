@@ -5,8 +5,9 @@ python3 benches/compare/compare.py --venv-prefix ~/peers/venv- --workloads W1,W2
 
 Everything that is measured for a workload is started and compiled first; then all are measured in turn, several
 rounds, so that each ratio comes from the same minute. `fresh` processes give the time from their start through the
-first step, and the peak resident memory. Peers live outside of the repository: `<prefix>jax`, `<prefix>tf` and
-`<prefix>torch` are virtual environments with `jax optax`, `tensorflow-cpu`, `torch numpy`; `--also NAME=COMMAND` adds
+first step, and the peak resident memory. Peers live outside of the repository: `<prefix>jax`, `<prefix>plugin`,
+`<prefix>tf` and `<prefix>torch` are virtual environments with `jax optax`, the same and Craneflow's wheel,
+`tensorflow-cpu`, `torch numpy`; `--also NAME=COMMAND` adds
 anything that takes the arguments of `craneflow bench --wait` and prints its records. What is not installed is named as
 absent. Standard library only. With `--lock FILE` the lock is held during each round.
 """
@@ -25,7 +26,7 @@ import sys
 
 HERE = pathlib.Path(__file__).resolve().parent
 TRAININGS = [f"W{i}" for i in range(1, 9)]
-FRAMEWORKS = dict(jax=["jax", "jax-scan"], tf=["tf", "tf-jit"], torch=["torch", "torch-compile"])
+FRAMEWORKS = dict(jax=["jax", "jax-scan"], plugin=["plugin", "plugin-scan"], tf=["tf", "tf-jit"], torch=["torch", "torch-compile"])
 # XLA's convolutions lose their fast kernels inside a loop.
 NO_SCAN = ("W2", "W3", "W7", "W8")
 
@@ -99,7 +100,7 @@ def compare(options, commands, workload, threads):
     running, rows = {}, []
     # One after the other, so that none disturbs the first step of another.
     for name, command in commands.items():
-        if name == "jax-scan" and workload in NO_SCAN:
+        if name.endswith("-scan") and workload in NO_SCAN:
             continue
         contender = Contender(command, workload, threads, options.seconds)
         try:
@@ -138,7 +139,7 @@ def main():
     add("--craneflow", default="target/release/craneflow", help="our binary")
     add("--also", action="append", default=[], metavar="NAME=COMMAND", help="something more to measure; may be repeated")
     add("--venv-prefix", default="", help="what the paths of the peers' environments begin with")
-    add("--peers", default="jax,jax-scan,tf,tf-jit,torch", help="which peers, separated by commas")
+    add("--peers", default="jax,jax-scan,plugin,plugin-scan,tf,tf-jit,torch", help="which peers, separated by commas")
     add("--workloads", default=",".join(TRAININGS))
     add("--threads", default="2,1")
     add("--rounds", type=int, default=3)

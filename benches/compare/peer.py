@@ -1,9 +1,9 @@
 """One framework on one workload, with the arguments and records of `craneflow bench --wait`.
 
-python peer.py --framework jax[-scan]|tf[-jit]|torch[-compile] --workload W1 --threads 2 --seconds 0.5
+python peer.py --framework jax[-scan]|plugin[-scan]|tf[-jit]|torch[-compile] --workload W1 --threads 2 --seconds 0.5
 
 Compiles, runs a step, prints READY, and then measures once for each line of standard input. A record is a line
-of JSON; times are seconds per step. One thread is kept on one core.
+of JSON; times are seconds per step. One thread is kept on one core. `plugin` is JAX's program on Craneflow.
 """
 import argparse
 import json
@@ -49,10 +49,12 @@ def main():
         os.environ["XLA_FLAGS"] = "--xla_cpu_multi_thread_eigen=false"
     for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS"):
         os.environ[name] = str(a.threads)
-    os.environ.update(TF_CPP_MIN_LOG_LEVEL="3", JAX_PLATFORMS="cpu", CUDA_VISIBLE_DEVICES="")
-    sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
     family, _, variant = a.framework.partition("-")
-    peer = __import__(f"peer_{family}")
+    platforms = "craneflow,cpu" if family == "plugin" else "cpu"
+    os.environ.update(TF_CPP_MIN_LOG_LEVEL="3", JAX_PLATFORMS=platforms, CUDA_VISIBLE_DEVICES="",
+                      CRANEFLOW_NUM_THREADS=str(a.threads))
+    sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+    peer = __import__("peer_jax" if family == "plugin" else f"peer_{family}")
     training = peer.Training(a.workload, variant, a.threads)
     training.step()
     training.wait()
