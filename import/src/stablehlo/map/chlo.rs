@@ -144,7 +144,7 @@ fn next_after(cx: &mut Cx, x: Value, y: Value) -> Result<Vec<Val>, Fault> {
     if !ty.dtype.is_float() || *cx.ty(y) != ty {
         return Err("takes floats of one type".into());
     }
-    let bits = cx.push(super::convert::bitcast(ty.dtype.to_unsigned()), &[x])?;
+    let bits = cx.push(super::bits::bitcast(ty.dtype.to_unsigned()), &[x])?;
     let sign_bit = cx.int_like(bits, 1 << (ty.dtype.bits() - 1));
     let one = cx.int_like(bits, 1);
     let b = &mut cx.b;
@@ -158,7 +158,7 @@ fn next_after(cx: &mut Cx, x: Value, y: Value) -> Result<Vec<Val>, Fault> {
     let smallest = b.select(up, one, negative);
     let at_zero = b.compare(Cmp::Eq, x, zero);
     let moved = b.select(at_zero, smallest, moved);
-    let moved = cx.push(super::convert::bitcast(ty.dtype), &[moved])?;
+    let moved = cx.push(super::bits::bitcast(ty.dtype), &[moved])?;
     let b = &mut cx.b;
     let same = b.compare(Cmp::Eq, x, y);
     let moved = b.select(same, y, moved);

@@ -1,16 +1,11 @@
-//! `convert`, `bitcast_convert` and `reduce_precision`.
+//! `convert` and `reduce_precision`.
 
+use super::bits::bitcast;
 use super::value::{Val, dtype};
 use super::{Cx, Fault, exactly};
 use crate::stablehlo::tree::Node;
 use craneflow_ir::native::Cmp;
-use craneflow_ir::ops::BitcastConvert;
 use craneflow_ir::{DType, Pointwise, Value};
-
-/// The same bits as another type.
-pub fn bitcast(dtype: DType) -> BitcastConvert {
-    BitcastConvert { dtype }
-}
 
 pub fn convert(cx: &mut Cx, node: &Node, x: &[Val]) -> Result<Vec<Val>, Fault> {
     let [x] = exactly(x)?;
@@ -37,23 +32,6 @@ pub fn convert(cx: &mut Cx, node: &Node, x: &[Val]) -> Result<Vec<Val>, Fault> {
         }
     };
     Ok(vec![val])
-}
-
-pub fn bitcast_convert(cx: &mut Cx, node: &Node, x: &[Val]) -> Result<Vec<Val>, Fault> {
-    let [x] = exactly(x)?;
-    let (to, _) = cx.result(node, 0)?;
-    let from = cx.element(node, 0)?;
-    if from == to {
-        return Ok(vec![x.clone()]);
-    }
-    let whole = |e| super::narrow::whole_bytes(e);
-    if !whole(from) || !whole(to) {
-        return Err(format!("from {from} to {to} is not supported").into());
-    }
-    let v = x.real()?;
-    let v = cx.store_narrow(v, from)?;
-    let v = cx.push(bitcast(super::narrow::stored(to)), &[v])?;
-    Ok(vec![Val::Real(cx.load_narrow(v, to)?)])
 }
 
 /// Rounds to fewer bits of exponent and mantissa; what is too small for a normal number becomes 0.

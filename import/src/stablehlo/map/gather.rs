@@ -2,7 +2,7 @@
 
 use super::region::{named_reducers, takes_second};
 use super::value::{Form, Val};
-use super::{Cx, Fault, exactly};
+use super::{Cx, Fault, exactly, scatter_each};
 use crate::stablehlo::tree::Node;
 use craneflow_ir::native::{Cmp, Scalar};
 use craneflow_ir::ops::common::Reducer;
@@ -35,13 +35,7 @@ pub fn scatter(cx: &mut Cx, node: &Node, x: &[Val]) -> Result<Vec<Val>, Fault> {
     let body = cx.scalar_graph("body", node.region(0)?, &args)?;
     let flat = |vals: &[Val]| vals.iter().flat_map(Val::flat).collect::<Vec<Value>>();
     let (tensors, updates) = (flat(tensors), flat(updates));
-    let kinds: Vec<Option<Reducer>> = match named_reducers(&body) {
-        Some(kinds) => kinds.into_iter().map(Some).collect(),
-        None if replaces(&body) => vec![None; tensors.len()],
-        None if tensors.len() == 1 => vec![Some(Reducer::Body(Box::new(body)))],
-        None => return Err("combines several values in a way that is not supported".into()),
-    };
-    if kinds.len() != tensors.len() || updates.len() != tensors.len() {
+    if body.outputs.len() != tensors.len() || updates.len() != tensors.len() {
         return Err("takes as many updates as tensors".into());
     }
     let op = Scatter {
@@ -54,6 +48,15 @@ pub fn scatter(cx: &mut Cx, node: &Node, x: &[Val]) -> Result<Vec<Val>, Fault> {
         index_vector_dim: node.size_or("index_vector_dim", 0)?,
     };
     let indices = x[n].real()?;
+    let kinds: Vec<Option<Reducer>> = match named_reducers(&body) {
+        Some(kinds) => kinds.into_iter().map(Some).collect(),
+        None if replaces(&body) => vec![None; tensors.len()],
+        None if tensors.len() == 1 => vec![Some(Reducer::Body(Box::new(body)))],
+        None => {
+            let results = scatter_each::scatter(cx, &op, &tensors, indices, &updates, &body)?;
+            return Ok(super::reduce::values(&forms, results));
+        }
+    };
     let indices = whole_windows(cx, &op, tensors[0], indices, updates[0])?;
     let mut results = vec![];
     for (kind, (&v, &u)) in kinds.into_iter().zip(tensors.iter().zip(&updates)) {

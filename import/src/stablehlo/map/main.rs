@@ -6,7 +6,7 @@ use crate::stablehlo::error::{ImportError, Place};
 use crate::stablehlo::tree::{Attr, ElementType, Func, Id, Module, Ty};
 use crate::stablehlo::{Arg, Donation, Imported};
 use craneflow_ir::ops::{Concatenate, Slice};
-use craneflow_ir::{Builder, Type, Value, Verified};
+use craneflow_ir::{Builder, DType, Type, Value, Verified};
 use std::collections::HashMap;
 
 /// The graph of a module's `main`.
@@ -76,6 +76,9 @@ fn word(name: &str) -> String {
     }
 }
 
+/// The type in which a token is passed in and out: a tensor without elements.
+const TOKEN: (ElementType, usize) = (ElementType::Bool, 0);
+
 /// The type in which a tensor is passed in and out.
 fn passed(element: ElementType, ty: &Type) -> Type {
     match element.part() {
@@ -90,6 +93,12 @@ fn passed(element: ElementType, ty: &Type) -> Type {
 
 impl Cx<'_> {
     fn argument(&mut self, i: usize, id: Id, attrs: Option<&Attr>) -> Result<Arg, Fault> {
+        if let Ty::Token = self.module.ty(id) {
+            self.b
+                .input(&format!("arg{i}"), Type::new(DType::Bool, [TOKEN.1]));
+            self.env.insert(id, Val::Token);
+            return Ok(token());
+        }
         let Ty::Tensor(element, dims) = self.module.ty(id) else {
             return Err(format!("argument {i} is {}", self.module.ty(id)).into());
         };
@@ -144,6 +153,11 @@ impl Cx<'_> {
     }
 
     fn returned(&mut self, i: usize, val: &Val, id: Id) -> Result<Arg, Fault> {
+        if let Val::Token = val {
+            let nothing = self.b.splat(&Type::new(DType::Bool, [TOKEN.1]), 0.0);
+            self.b.output(&format!("out{i}"), nothing);
+            return Ok(token());
+        }
         let Ty::Tensor(element, dims) = self.module.ty(id) else {
             return Err(format!("result {i} is {}", self.module.ty(id)).into());
         };
@@ -160,6 +174,14 @@ impl Cx<'_> {
             dims: dims.clone(),
             donated: Donation::No,
         })
+    }
+}
+
+fn token() -> Arg {
+    Arg {
+        element: TOKEN.0,
+        dims: vec![TOKEN.1],
+        donated: Donation::No,
     }
 }
 

@@ -1,5 +1,6 @@
 //! From the tree to a graph: one rule for each operation of StableHLO, found by name.
 
+mod bits;
 mod chlo;
 mod complex;
 mod constant;
@@ -8,12 +9,15 @@ mod control;
 mod convert;
 mod gather;
 mod host;
+mod lapack;
 mod main;
+mod map;
 mod narrow;
 mod pointwise;
 mod random;
 mod reduce;
 mod region;
+mod scatter_each;
 mod shape;
 mod sort;
 mod table;

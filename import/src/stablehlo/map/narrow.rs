@@ -92,8 +92,21 @@ impl Format {
     }
 }
 
+/// Powers of two as their exponents: no sign, no zero, and NaN is all ones.
+const SCALE: ElementType = ElementType::F8E8M0FNU;
+
 /// Values of all bit patterns of a narrow float, by their 8 low bits.
 pub fn values(element: ElementType) -> Option<[f32; 256]> {
+    if element == SCALE {
+        let value = |i: usize| {
+            if i == 255 {
+                f32::NAN
+            } else {
+                2f32.powi(i as i32 - 127)
+            }
+        };
+        return Some(std::array::from_fn(value));
+    }
     let format = format(element)?;
     let bits = 2 * format.sign();
     Some(std::array::from_fn(|i| format.value(i as u32 % bits)))
@@ -101,9 +114,9 @@ pub fn values(element: ElementType) -> Option<[f32; 256]> {
 
 /// The type in which an element is passed in and out.
 pub fn stored(element: ElementType) -> DType {
-    match format(element) {
-        Some(_) => DType::U8,
-        None => dtype(element),
+    match element == SCALE || format(element).is_some() {
+        true => DType::U8,
+        false => dtype(element),
     }
 }
 
@@ -122,9 +135,6 @@ fn narrow_int(element: ElementType) -> Option<(u64, bool)> {
 impl Cx<'_> {
     /// An argument as it is computed with.
     pub fn load_narrow(&mut self, v: Value, element: ElementType) -> Result<Value, Fault> {
-        if element == ElementType::F8E8M0FNU {
-            return Err("f8E8M0FNU is not supported".into());
-        }
         match values(element) {
             None => self.narrowed(v, element),
             Some(table) => {
@@ -149,6 +159,9 @@ impl Cx<'_> {
 
     /// A result as it is passed out.
     pub fn store_narrow(&mut self, v: Value, element: ElementType) -> Result<Value, Fault> {
+        if element == SCALE {
+            return self.scale(v);
+        }
         let Some(format) = format(element) else {
             return Ok(v);
         };
@@ -158,7 +171,7 @@ impl Cx<'_> {
         let code = self.push(Pointwise::Fma, &[octave, per_binade, steps])?;
         let code = self.push(Pointwise::Convert(DType::U8), &[code])?;
         let code = self.overflow(v, code, format)?;
-        let bits = self.push(super::convert::bitcast(DType::U32), &[v])?;
+        let bits = self.push(super::bits::bitcast(DType::U32), &[v])?;
         let shift = self.int_like(bits, 31);
         let negative = self.push(Pointwise::ShiftRightLogical, &[bits, shift])?;
         let negative = self.push(Pointwise::Convert(DType::U8), &[negative])?;
@@ -178,6 +191,26 @@ impl Cx<'_> {
         let nan = self.b.or(nan, beyond);
         let only_sign = self.int_like(code, format.sign() as u64);
         Ok(self.b.select(nan, only_sign, signed))
+    }
+
+    /// Exponents of positive numbers: the nearest, the greater of two as near. Other numbers have none.
+    fn scale(&mut self, v: Value) -> Result<Value, Fault> {
+        let bits = self.push(super::bits::bitcast(DType::U32), &[v])?;
+        let (half, normal) = (self.int_like(bits, 1 << 22), self.int_like(bits, 1 << 23));
+        let (shift, zero) = (self.int_like(bits, 23), self.like(v, 0.0));
+        let sum = self.b.add(bits, half);
+        let exponent = self.push(Pointwise::ShiftRightLogical, &[sum, shift])?;
+        // The smallest scale, half the smallest normal number, has no exponent of its own in `f32`.
+        let past = self.b.compare(Cmp::Gt, bits, half);
+        let past = self.b.convert(past, DType::U32);
+        let small = self.b.compare(Cmp::Lt, bits, normal);
+        let exponent = self.b.select(small, past, exponent);
+        let exponent = self.b.convert(exponent, DType::U8);
+        let positive = self.b.compare(Cmp::Gt, v, zero);
+        let finite = self.push(Pointwise::IsFinite, &[v])?;
+        let valid = self.b.and(positive, finite);
+        let nan = self.int_like(exponent, 255);
+        Ok(self.b.select(valid, exponent, nan))
     }
 
     /// Codes with those beyond the largest number replaced.
@@ -213,7 +246,7 @@ impl Cx<'_> {
     /// `2^-mantissa` within binade number `octave`: rounded, steps, octave.
     fn rounded(&mut self, v: Value, format: Format) -> Result<(Value, Value, Value), Fault> {
         let magnitude = self.b.abs(v);
-        let bits = self.push(super::convert::bitcast(DType::I32), &[magnitude])?;
+        let bits = self.push(super::bits::bitcast(DType::I32), &[magnitude])?;
         let shift = self.int_like(bits, 23);
         let exponent = self.push(Pointwise::ShiftRightLogical, &[bits, shift])?;
         let lowest = self.int_like(bits, (format.smallest_exponent() + 127) as u64);
@@ -222,7 +255,7 @@ impl Cx<'_> {
         let down = self.int_like(bits, format.mantissa as u64);
         let below = self.b.sub(exponent, down);
         let distance = self.push(Pointwise::ShiftLeft, &[below, shift])?;
-        let distance = self.push(super::convert::bitcast(DType::F32), &[distance])?;
+        let distance = self.push(super::bits::bitcast(DType::F32), &[distance])?;
         let steps = self.b.div(magnitude, distance);
         let steps = self.push(Pointwise::RoundNearestEven, &[steps])?;
         let rounded = self.b.mul(steps, distance);
@@ -255,7 +288,7 @@ impl Cx<'_> {
             };
             return self.push(back, &[shifted, up]);
         }
-        match format(element) {
+        match values(element) {
             None => Ok(v),
             Some(_) => {
                 let bits = self.store_narrow(v, element)?;
@@ -265,9 +298,11 @@ impl Cx<'_> {
     }
 }
 
-/// Whether an element fills whole bytes and is no complex number.
-pub fn whole_bytes(element: ElementType) -> bool {
-    use ElementType::*;
-    let short = matches!(element, F4E2M1FN | F6E2M3FN | F6E3M2FN | F8E8M0FNU);
-    narrow_int(element).is_none() && element.part().is_none() && !short
+/// Bits of an element that is not complex.
+pub fn bits(element: ElementType) -> usize {
+    match (narrow_int(element), format(element)) {
+        (Some((bits, _)), _) => bits as usize,
+        (_, Some(format)) => (1 + format.exponent + format.mantissa) as usize,
+        _ => stored(element).bits(),
+    }
 }

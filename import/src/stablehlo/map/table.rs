@@ -2,8 +2,8 @@
 
 use super::control::{SAME, TOKEN};
 use super::{
-    Rule, constant, contract, control, convert, gather, host, pointwise, random, reduce, shape,
-    sort, window,
+    Rule, bits, constant, contract, control, convert, gather, host, map, pointwise, random, reduce,
+    shape, sort, window,
 };
 use craneflow_ir::Pointwise;
 
@@ -22,7 +22,7 @@ const TABLE: &[(&str, Rule)] = &[
     ("after_all", TOKEN),
     ("and", element!(And)),
     ("atan2", element!(Atan2)),
-    ("bitcast_convert", convert::bitcast_convert),
+    ("bitcast_convert", bits::bitcast_convert),
     ("broadcast", shape::broadcast),
     ("broadcast_in_dim", shape::broadcast_in_dim),
     ("builtin.unrealized_conversion_cast", SAME),
@@ -65,6 +65,7 @@ const TABLE: &[(&str, Rule)] = &[
     ("log", element!(Log)),
     ("log_plus_one", element!(Log1p)),
     ("logistic", element!(Logistic)),
+    ("map", map::map),
     ("maximum", element!(Maximum)),
     ("minimum", element!(Minimum)),
     ("multiply", element!(Multiply)),
