@@ -1,9 +1,11 @@
-//! Eigenvalues and singular values, by `faer`.
+//! Eigenvalues of Hermitian matrices and singular values, by `faer`.
 
 use crate::config::has;
 use crate::matrix::{C, Matrix, doubled, matrices, parts, split, tensor};
+use craneflow_ir::Type;
 use craneflow_ir::host::HostFunction;
-use craneflow_ir::{Array, Type};
+use faer::linalg::solvers::{Svd, SvdError};
+use faer::traits::ComplexField;
 use faer::{Mat, Side};
 
 fn to_complex(m: &Matrix) -> Mat<C> {
@@ -20,10 +22,6 @@ fn of_complex(m: faer::MatRef<C>, columns: usize) -> Matrix {
 
 fn of_real(m: faer::MatRef<f64>, columns: usize) -> Matrix {
     Matrix::from_fn(m.nrows(), columns, |i, j| C::new(m[(i, j)], 0.0))
-}
-
-fn finite(m: &Matrix) -> bool {
-    m.data.iter().all(|c| c.re.is_finite() && c.im.is_finite())
 }
 
 fn real(values: impl Iterator<Item = f64>) -> Vec<C> {
@@ -66,7 +64,7 @@ pub const EIGH: HostFunction = HostFunction {
 fn eigh(a: &Matrix, side: Side, complex: bool) -> (Matrix, Vec<C>) {
     let n = a.rows;
     let nothing = || (Matrix::invalid(n, n), vec![C::new(f64::NAN, 0.0); n]);
-    if !finite(a) || n == 0 {
+    if !a.is_finite() || n == 0 {
         return nothing();
     }
     match complex {
@@ -123,6 +121,13 @@ pub const SVD: HostFunction = HostFunction {
     },
 };
 
+fn svd_of<T: ComplexField>(a: Mat<T>, full: bool) -> Result<Svd<T>, SvdError> {
+    match full {
+        true => Svd::new(a.as_ref()),
+        false => Svd::new_thin(a.as_ref()),
+    }
+}
+
 fn svd(a: &Matrix, full: bool, complex: bool) -> (Vec<C>, Matrix, Matrix) {
     let count = a.rows.min(a.columns);
     let (left, right) = if full {
@@ -138,7 +143,7 @@ fn svd(a: &Matrix, full: bool, complex: bool) -> (Vec<C>, Matrix, Matrix) {
             Matrix::invalid(right, a.columns),
         )
     };
-    if !finite(a) || count == 0 {
+    if !a.is_finite() || count == 0 {
         let one =
             |n: usize, m: usize| Matrix::from_fn(n, m, |i, j| C::new((i == j) as u8 as f64, 0.0));
         return match count {
@@ -147,7 +152,7 @@ fn svd(a: &Matrix, full: bool, complex: bool) -> (Vec<C>, Matrix, Matrix) {
         };
     }
     match complex {
-        true => match to_complex(a).svd() {
+        true => match svd_of(to_complex(a), full) {
             Ok(s) => {
                 let values = (0..count).map(|i| s.S()[i]).collect();
                 let v = of_complex(s.V(), right);
@@ -156,7 +161,7 @@ fn svd(a: &Matrix, full: bool, complex: bool) -> (Vec<C>, Matrix, Matrix) {
             }
             Err(_) => nothing(),
         },
-        false => match to_real(a).svd() {
+        false => match svd_of(to_real(a), full) {
             Ok(s) => {
                 let v = of_real(s.V(), right);
                 let rows = Matrix::from_fn(right, a.columns, |i, j| v[(j, i)]);
@@ -169,45 +174,4 @@ fn svd(a: &Matrix, full: bool, complex: bool) -> (Vec<C>, Matrix, Matrix) {
             Err(_) => nothing(),
         },
     }
-}
-
-/// `eig(a)`: complex eigenvalues and right eigenvectors, as columns of length 1, of a square matrix.
-pub const EIG: HostFunction = HostFunction {
-    infer: |config, x| {
-        let complex = has(config, "complex");
-        parts(x, complex)?;
-        let (batch, rows, columns) = split(&x[0])?;
-        if rows != columns || x.len() != 1 + complex as usize {
-            return Err(format!("takes square matrices, found {}", x[0]));
-        }
-        let values = x[0].with_shape([batch, &[rows]].concat());
-        Ok(doubled(vec![values, x[0].clone()], true))
-    },
-    eval: |_, x| {
-        let (batch, n, _) = split(&x[0].ty).expect("checked");
-        let values = x[0].ty.with_shape([batch, &[n]].concat());
-        let all: Vec<(Vec<C>, Matrix)> = matrices(x, n, n).iter().map(eig).collect();
-        let mut results: Vec<Array> = tensor(&values, all.iter().flat_map(|e| &e.0), true);
-        results.extend(tensor(&x[0].ty, all.iter().flat_map(|e| &e.1.data), true));
-        results
-    },
-};
-
-fn eig(a: &Matrix) -> (Vec<C>, Matrix) {
-    let n = a.rows;
-    let found = (finite(a) && n > 0)
-        .then(|| to_complex(a).eigen().ok())
-        .flatten();
-    let Some(e) = found else {
-        return (vec![C::new(f64::NAN, 0.0); n], Matrix::invalid(n, n));
-    };
-    let mut vectors = of_complex(e.U(), n);
-    for j in 0..n {
-        let norm = (0..n)
-            .map(|i| vectors[(i, j)].norm_sqr())
-            .sum::<f64>()
-            .sqrt();
-        (0..n).for_each(|i| vectors[(i, j)] /= norm);
-    }
-    ((0..n).map(|i| e.S()[i]).collect(), vectors)
 }

@@ -1,4 +1,4 @@
-//! Cholesky, QR and LU factorisations, and triangular systems: unblocked and in order.
+//! Cholesky and LU factorisations, and triangular systems: unblocked and in order.
 
 use crate::config::{has, number};
 use crate::matrix::{C, Matrix, doubled, matrices, parts, split, tensor};
@@ -28,7 +28,8 @@ pub const CHOLESKY: HostFunction = HostFunction {
     },
 };
 
-fn square(x: &[Type], complex: bool) -> Result<(), String> {
+/// Whether there is one operand, of square matrices.
+pub fn square(x: &[Type], complex: bool) -> Result<(), String> {
     let (_, rows, columns) = split(&x[0])?;
     let one = x.len() == 1 + complex as usize;
     match one && rows == columns {
@@ -128,130 +129,6 @@ fn solve(config: &str, a: &Matrix, b: Matrix) -> Matrix {
         true => x,
         false => Matrix::from_fn(x.columns, x.rows, |i, j| x[(j, i)]),
     }
-}
-
-/// `qr(a)`: `R` above the diagonal and Householder vectors below it, and their factors, as LAPACK's
-/// `geqrf` has them.
-pub const QR: HostFunction = HostFunction {
-    infer: |config, x| {
-        let complex = has(config, "complex");
-        parts(x, complex)?;
-        if x.len() != 1 + complex as usize {
-            return Err(format!("takes one operand, found {}", x.len()));
-        }
-        let (batch, rows, columns) = split(&x[0])?;
-        let factors = x[0].with_shape([batch, &[rows.min(columns)]].concat());
-        Ok(doubled(vec![x[0].clone(), factors], complex))
-    },
-    eval: |config, x| {
-        let complex = has(config, "complex");
-        let (batch, rows, columns) = split(&x[0].ty).expect("checked");
-        let ty = x[0].ty.with_shape([batch, &[rows.min(columns)]].concat());
-        let all: Vec<(Matrix, Vec<C>)> = matrices(x, rows, columns).into_iter().map(qr).collect();
-        let mut results = tensor(&x[0].ty, all.iter().flat_map(|q| &q.0.data), complex);
-        results.extend(tensor(&ty, all.iter().flat_map(|q| &q.1), complex));
-        results
-    },
-};
-
-fn qr(mut a: Matrix) -> (Matrix, Vec<C>) {
-    let count = a.rows.min(a.columns);
-    let mut factors = vec![C::default(); count];
-    for k in 0..count {
-        let alpha = a[(k, k)];
-        let below: f64 = (k + 1..a.rows).map(|i| a[(i, k)].norm_sqr()).sum();
-        if below == 0.0 && alpha.im == 0.0 {
-            continue;
-        }
-        let norm = (alpha.norm_sqr() + below).sqrt();
-        let beta = if alpha.re > 0.0 { -norm } else { norm };
-        let factor = C::new((beta - alpha.re) / beta, -alpha.im / beta);
-        factors[k] = factor;
-        let scale = C::new(1.0, 0.0) / (alpha - beta);
-        for i in k + 1..a.rows {
-            a[(i, k)] *= scale;
-        }
-        a[(k, k)] = C::new(beta, 0.0);
-        // The adjoint of the reflection, to the columns that are left.
-        for j in k + 1..a.columns {
-            let mut dot = a[(k, j)];
-            for i in k + 1..a.rows {
-                dot += a[(i, k)].conj() * a[(i, j)];
-            }
-            let dot = dot * factor.conj();
-            a[(k, j)] -= dot;
-            for i in k + 1..a.rows {
-                let v = a[(i, k)];
-                a[(i, j)] -= v * dot;
-            }
-        }
-    }
-    (a, factors)
-}
-
-/// `householder_product(a, factors)`: the first columns of the product of the reflections that `qr` left.
-pub const HOUSEHOLDER_PRODUCT: HostFunction = HostFunction {
-    infer: |config, x| {
-        let complex = has(config, "complex");
-        let wide = 1 + complex as usize;
-        if x.len() != 2 * wide {
-            return Err(format!(
-                "takes matrices and factors, found {} operands",
-                x.len()
-            ));
-        }
-        parts(x, complex)?;
-        let (batch, rows, columns) = split(&x[0])?;
-        let factors = &x[wide].shape.0;
-        let fits = factors
-            .split_last()
-            .is_some_and(|(k, b)| b == batch && *k <= columns && columns <= rows);
-        match fits {
-            true => Ok(x[..wide].to_vec()),
-            false => Err(format!("{} and {} do not fit", x[0], x[wide])),
-        }
-    },
-    eval: |config, x| {
-        let (a, factors) = x.split_at(x.len() / 2);
-        let (batch, rows, columns) = split(&a[0].ty).expect("checked");
-        let count = *factors[0].ty.shape.last().expect("checked");
-        let flat = |v: &Array| v.reshaped(v.ty.with_shape([batch, &[1, count]].concat()));
-        let factors: Vec<Array> = factors.iter().map(flat).collect();
-        let pairs = matrices(a, rows, columns)
-            .into_iter()
-            .zip(matrices(&factors, 1, count));
-        let all: Vec<Matrix> = pairs.map(|(a, f)| product(&a, &f.data)).collect();
-        tensor(
-            &a[0].ty,
-            all.iter().flat_map(|m| &m.data),
-            has(config, "complex"),
-        )
-    },
-};
-
-fn product(a: &Matrix, factors: &[C]) -> Matrix {
-    let one = |i, j| {
-        if i == j {
-            C::new(1.0, 0.0)
-        } else {
-            C::default()
-        }
-    };
-    let mut q = Matrix::from_fn(a.rows, a.columns, one);
-    for (k, &factor) in factors.iter().enumerate().rev() {
-        for j in 0..q.columns {
-            let mut dot = q[(k, j)];
-            for i in k + 1..a.rows {
-                dot += a[(i, k)].conj() * q[(i, j)];
-            }
-            let dot = dot * factor;
-            q[(k, j)] -= dot;
-            for i in k + 1..a.rows {
-                q[(i, j)] -= a[(i, k)] * dot;
-            }
-        }
-    }
-    q
 }
 
 /// `lu(a)`: both factors in one matrix, and the rows that were swapped, from `base` on: rows of the

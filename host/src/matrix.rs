@@ -34,6 +34,11 @@ impl Matrix {
         m
     }
 
+    /// Whether every element is a finite number.
+    pub fn is_finite(&self) -> bool {
+        self.data.iter().all(|c| c.is_finite())
+    }
+
     /// Every element no number.
     pub fn invalid(rows: usize, columns: usize) -> Matrix {
         Matrix::from_fn(rows, columns, |_, _| C::new(f64::NAN, 0.0))
@@ -64,12 +69,12 @@ pub fn split(ty: &Type) -> Result<(&[usize], usize, usize), String> {
 /// The element type of operands that must be floats of one type and, in pairs of parts, of one shape.
 pub fn parts(x: &[Type], complex: bool) -> Result<DType, String> {
     let first = x.first().ok_or("an operand is missing")?;
-    let floats = matches!(first.dtype, DType::F32 | DType::F64);
+    let floats = first.dtype.is_float();
     let one = x.iter().all(|ty| ty.dtype == first.dtype);
     let paired = !complex || (x.len().is_multiple_of(2) && x.chunks(2).all(|p| p[0] == p[1]));
     match floats && one && paired {
         true => Ok(first.dtype),
-        false => Err("takes f32 or f64, all operands alike".to_string()),
+        false => Err("takes floats, all operands of one type".to_string()),
     }
 }
 

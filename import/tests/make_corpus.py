@@ -69,6 +69,7 @@ ELEMENTS = {
     "int4": "i4", "uint4": "ui4", "int2": "i2", "uint2": "ui2",
     "float8_e4m3fn": "f8E4M3FN", "float8_e5m2": "f8E5M2", "float8_e4m3": "f8E4M3", "float8_e3m4": "f8E3M4",
     "float8_e4m3fnuz": "f8E4M3FNUZ", "float8_e5m2fnuz": "f8E5M2FNUZ", "float8_e4m3b11fnuz": "f8E4M3B11FNUZ",
+    "float8_e8m0fnu": "f8E8M0FNU",
 }
 
 
@@ -239,6 +240,30 @@ add("linalg", lambda a, s, b: (jnp.linalg.cholesky(s), jax.scipy.linalg.solve_tr
     jnp.linalg.qr(a)[1], jnp.linalg.slogdet(a), jax.scipy.linalg.expm(a)), A, SPD, arr(4, 2))
 add("linalg_decompositions", lambda a, s: (jnp.linalg.eigvalsh(s), jnp.linalg.svd(a, compute_uv=False), jnp.linalg.pinv(a), jnp.linalg.eigh(s)[0], jnp.linalg.lstsq(a, s[0])[0], jnp.abs(jnp.linalg.qr(jnp.stack([a, s]))[0])), A, SPD)
 add("linalg_complex", lambda a: (jnp.linalg.cholesky(a @ a.conj().T + 4 * jnp.eye(3)), jnp.linalg.inv(a), jnp.linalg.eigvalsh(a + a.conj().T)), arr(3, 3, dtype=np.complex64))
+
+
+def similar(a):
+    """What is unique of Schur, Hessenberg and tridiagonal forms and of eigenvectors."""
+    t, z = lax.linalg.schur(a)
+    h, taus = lax.linalg.hessenberg(a)
+    _, d, e, _ = lax.linalg.tridiagonal(a + a.conj().T)
+    w, left, right = lax.linalg.eig(a)
+    return (z @ t @ z.conj().T, abs(jnp.diagonal(h, -1)), d, abs(e), jnp.sort(abs(w)),
+        left.conj().T @ a - w[:, None] * left.conj().T, a @ right - right * w)
+
+
+add("linalg_similar", similar, A)
+add("linalg_similar_complex", similar, arr(4, 4, dtype=np.complex64))
+add("linalg_tridiagonal", lambda l, d, u, b: lax.linalg.tridiagonal_solve(l, d, u, b), arr(2, 5), arr(2, 5), arr(2, 5), arr(2, 5, 3))
+add("linalg_pivoted", lambda a, c: (jax.scipy.linalg.qr(a, pivoting=True)[2], abs(jax.scipy.linalg.qr(a, pivoting=True)[1]), jax.scipy.linalg.qr_multiply(a, c, "left")[0]), arr(4, 3), arr(3, 3))
+add("rng_bits_xla", lambda t: [lax.rng_bit_generator(t, shape, d, algorithm=a) for a in lax.RandomAlgorithm.__members__.values()
+    for shape, d in (((), "uint32"), ((3, 4), "uint32"), ((5, 3), "uint32"), ((2, 3), "uint64"), ((3, 5), "uint8"), ((2, 2), "uint16"))], np.array([1, 2, 3, 0xffffffff], np.uint32), x64=True)
+add("approx_top_k", lambda x: (lax.approx_max_k(x, 3), lax.approx_min_k(x, 2, reduction_dimension=0)), arr(6, 40))
+add("scatter_complex", lambda x, i, u: (x.at[i].multiply(u), x.at[i].max(u, mode="drop"), x.at[i, 1:2].min(u[:, 1:2])), arr(5, 3, dtype=np.complex64), np.array([0, 3, 0, 7], np.int32), arr(4, 3, dtype=np.complex64))
+add("bits_narrow", lambda x, y: (lax.bitcast_convert_type(lax.bitcast_convert_type(x, jnp.int4), jnp.int8), lax.bitcast_convert_type(x, jnp.uint4), lax.bitcast_convert_type(y, jnp.int4),
+    lax.bitcast_convert_type(lax.bitcast_convert_type(y, jnp.uint4), jnp.int16), lax.bitcast_convert_type(lax.bitcast_convert_type(x, jnp.int4), jnp.uint4)), arr(2, 3, dtype=np.int8), arr(4, dtype=np.int16))
+add("scales", lambda x, y: (x.astype(jnp.float8_e8m0fnu), y.astype(jnp.float32), y + y, -y, y * y, y == y, lax.bitcast_convert_type(y, jnp.uint8)),
+    np.array([0, -0.0, 1, -1, 1.4, 1.5, 3, 3.1, 6, 1e38, 3.4028e38, np.inf, -np.inf, np.nan, 1e-38, 5.9e-39, 2.0**-127, 1e-40, 0.75], np.float32), np.array([0, 1, 100, 127, 130, 254, 255], np.uint8).view(jnp.float8_e8m0fnu))
 
 # Narrow types.
 

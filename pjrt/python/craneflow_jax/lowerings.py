@@ -11,8 +11,10 @@ import logging
 _log = logging.getLogger(__name__)
 
 #: Primitives of linear algebra whose lowering for JAX's CPU backend calls LAPACK by name, which the
-#: plugin answers, and that have no lowering for a platform that JAX does not know.
-_BY_NAME = ("eigh_p", "svd_p", "eig_p", "schur_p", "hessenberg_p", "tridiagonal_p")
+#: plugin answers, and that for a platform that JAX does not know have no lowering, or a lesser one.
+_BY_NAME = (
+    "eigh_p svd_p eig_p schur_p hessenberg_p tridiagonal_p geqp3_p ormqr_p tridiagonal_solve_p"
+).split()
 
 
 def _guarded(f):
@@ -48,27 +50,7 @@ def _linear_algebra(platform):
             known[platform].setdefault(primitive, known["cpu"][primitive])
 
 
-@_guarded
-def _factorisations(platform):
-    """QR factorisation"""
-    from jax._src.interpreters import mlir
-    from jax._src.lax import linalg
-
-    from . import factor
-
-    if platform == "cpu":
-        return
-    lowerings = {
-        linalg.geqrf_p: mlir.lower_fun(factor.geqrf, multiple_results=True),
-        linalg.householder_product_p: mlir.lower_fun(
-            factor.householder_product, multiple_results=False
-        ),
-    }
-    for primitive, lowering in lowerings.items():
-        mlir.register_lowering(primitive, lowering, platform=platform)
-
-
 def register(platform):
     """Registers everything for a platform of this name."""
-    for part in (_donation, _linear_algebra, _factorisations):
+    for part in (_donation, _linear_algebra):
         part(platform)

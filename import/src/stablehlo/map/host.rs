@@ -1,15 +1,15 @@
 //! Operations that functions of the host compute: transforms, factorisations, and custom calls by name.
 
 use super::control::SAME;
-use super::value::{Form, Val};
-use super::{Cx, Fault, exactly};
+use super::value::Val;
+use super::{Cx, Fault, exactly, lapack};
 use crate::stablehlo::tree::{Attr, Node};
 use craneflow_ir::Value;
 use craneflow_ir::host::find;
 use craneflow_ir::ops::CustomCall;
 
 /// The results of a function of the host. `complex` is said by the operands.
-fn call(cx: &mut Cx, target: &str, config: &str, x: &[&Val]) -> Result<Vec<Value>, Fault> {
+pub fn call(cx: &mut Cx, target: &str, config: &str, x: &[&Val]) -> Result<Vec<Value>, Fault> {
     let complex = x.iter().any(|v| matches!(v, Val::Complex(..)));
     let config = match complex {
         true => format!("{config} complex"),
@@ -27,7 +27,7 @@ fn call(cx: &mut Cx, target: &str, config: &str, x: &[&Val]) -> Result<Vec<Value
 }
 
 /// Values made up of the first of `flat`, complex like `like` or real.
-fn vals(flat: &mut impl Iterator<Item = Value>, like: &Val) -> Result<Val, Fault> {
+pub fn vals(flat: &mut impl Iterator<Item = Value>, like: &Val) -> Result<Val, Fault> {
     let mut next = || flat.next().ok_or("the function returns too little");
     Ok(match like {
         Val::Complex(..) => Val::Complex(next()?, next()?),
@@ -93,128 +93,30 @@ pub fn custom_call(cx: &mut Cx, node: &Node, x: &[Val]) -> Result<Vec<Val>, Faul
         | "SPMDShardToFullShape"
         | "LayoutConstraint"
         | "annotate_device_placement" => SAME(cx, node, x),
+        "ApproxTopK" => super::sort::approx_top_k(cx, node, x),
+        // Keeps what is computed for it from being removed, in XLA.
+        "dce_sink" => Ok(vec![]),
         "Qr" => qr(cx, x),
+        "tridiagonal_solve_perturbed_ffi" => lapack::tridiagonal_solve(cx, "perturb", x),
         "ProductOfElementaryHouseholderReflectors" => householder_product(cx, x),
         _ => match target
             .strip_prefix("lapack_")
             .and_then(|t| t.strip_suffix("_ffi"))
         {
-            Some(name) if name.is_char_boundary(1) => lapack(cx, node, &name[1..], x),
+            Some(name) if name.is_char_boundary(1) => lapack::call(cx, node, &name[1..], x),
             _ => Err(format!("no function is called {target}").into()),
         },
     }
 }
 
-fn qr(cx: &mut Cx, x: &[Val]) -> Result<Vec<Val>, Fault> {
+pub fn qr(cx: &mut Cx, x: &[Val]) -> Result<Vec<Val>, Fault> {
     let [a] = exactly(x)?;
     let mut flat = call(cx, "qr", "", &[a])?.into_iter();
     Ok(vec![vals(&mut flat, a)?, vals(&mut flat, a)?])
 }
 
-fn householder_product(cx: &mut Cx, x: &[Val]) -> Result<Vec<Val>, Fault> {
+pub fn householder_product(cx: &mut Cx, x: &[Val]) -> Result<Vec<Val>, Fault> {
     let [a, factors] = exactly(x)?;
     let mut flat = call(cx, "householder_product", "", &[a, factors])?.into_iter();
     Ok(vec![vals(&mut flat, a)?])
-}
-
-/// A letter among the attributes of a LAPACK call.
-fn letter(node: &Node, key: &str) -> Option<char> {
-    let given = node
-        .attr("mhlo.backend_config")
-        .or(node.attr("backend_config"))?;
-    let code = given.entry(key).and_then(Attr::int)?;
-    u8::try_from(code).ok().map(char::from)
-}
-
-/// LAPACK's functions as JAX calls them on a CPU; what tells about failure is 0, for the results are
-/// no numbers then.
-fn lapack(cx: &mut Cx, node: &Node, name: &str, x: &[Val]) -> Result<Vec<Val>, Fault> {
-    let a = x.first().ok_or("an operand is missing")?;
-    let triangle = if letter(node, "uplo") == Some('U') {
-        "upper"
-    } else {
-        "lower"
-    };
-    let mut results = match name {
-        "geqrf" => return qr(cx, x),
-        "orgqr" | "ungqr" => return householder_product(cx, x),
-        "trsm" => return trsm(cx, node, triangle, x),
-        "potrf" => {
-            let mut flat = call(cx, "cholesky", triangle, &[a])?.into_iter();
-            vec![vals(&mut flat, a)?]
-        }
-        "getrf" => {
-            let mut flat = call(cx, "lu", "base=1", &[a])?.into_iter();
-            vec![
-                vals(&mut flat, a)?,
-                Val::Real(flat.next().ok_or("no pivots")?),
-            ]
-        }
-        "syevd" | "heevd" => {
-            let mut flat = call(cx, "eigh", triangle, &[a])?.into_iter();
-            vec![
-                vals(&mut flat, a)?,
-                Val::Real(flat.next().ok_or("no values")?),
-            ]
-        }
-        "gesdd" => {
-            let full = if letter(node, "mode") == Some('A') {
-                "full"
-            } else {
-                ""
-            };
-            let mut flat = call(cx, "svd", full, &[a])?.into_iter();
-            let values = Val::Real(flat.next().ok_or("no values")?);
-            let (u, v) = (vals(&mut flat, a)?, vals(&mut flat, a)?);
-            match letter(node, "mode") {
-                Some('N') => vec![a.clone(), values, zeros(cx, node, 2)?, zeros(cx, node, 3)?],
-                _ => vec![a.clone(), values, u, v],
-            }
-        }
-        "geev" => geev(cx, node, a)?,
-        _ => return Err(format!("LAPACK's {name} is not supported").into()),
-    };
-    results.push(zeros(cx, node, node.results.len().saturating_sub(1))?);
-    Ok(results)
-}
-
-/// Zeros of the type that result `i` is declared as.
-fn zeros(cx: &mut Cx, node: &Node, i: usize) -> Result<Val, Fault> {
-    let id = node.results.get(i).ok_or("a result is missing")?;
-    let form = Form::of(cx.module.ty(*id))?;
-    let flat: Vec<Value> = form.flat().iter().map(|ty| cx.b.splat(ty, 0.0)).collect();
-    Ok(form.val(&mut flat.into_iter()))
-}
-
-fn trsm(cx: &mut Cx, node: &Node, triangle: &str, x: &[Val]) -> Result<Vec<Val>, Fault> {
-    let [a, b] = exactly(x)?;
-    let mut config = triangle.to_string();
-    let words = [
-        ("side", 'L', " left"),
-        ("diag", 'U', " unit"),
-        ("trans_x", 'T', " transpose"),
-        ("trans_x", 'C', " adjoint"),
-    ];
-    for (key, value, word) in words {
-        if letter(node, key) == Some(value) {
-            config += word;
-        }
-    }
-    let flat = call(cx, "triangular_solve", &config, &[a, b])?;
-    Ok(vec![vals(&mut flat.into_iter(), b)?])
-}
-
-fn geev(cx: &mut Cx, node: &Node, a: &Val) -> Result<Vec<Val>, Fault> {
-    if letter(node, "compute_left") == Some('V') {
-        return Err("left eigenvectors are not supported".into());
-    }
-    let flat = call(cx, "eig", "", &[a])?;
-    let [re, im, vectors_re, vectors_im] = flat[..] else {
-        return Err("the function returns too little".into());
-    };
-    let vectors = Val::Complex(vectors_re, vectors_im);
-    Ok(match a {
-        Val::Complex(..) => vec![Val::Complex(re, im), zeros(cx, node, 1)?, vectors],
-        _ => vec![Val::Real(re), Val::Real(im), zeros(cx, node, 2)?, vectors],
-    })
 }
