@@ -315,6 +315,7 @@ def main():
     parser.add_argument("--groups", nargs="*", help="only cases of these groups")
     parser.add_argument("--jobs", type=int, default=1, help="worker processes")
     parser.add_argument("--out", type=pathlib.Path, help="results, one JSON object a line, as they come")
+    parser.add_argument("--results", type=pathlib.Path, nargs="*", help="run nothing: files that --out left, later ones first")
     parser.add_argument("--document", action="store_true", help="write docs/conformance.md")
     parser.add_argument("--least", type=float, default=97.0, help="percentage that must pass")
     parser.add_argument("--worker", action="store_true", help=argparse.SUPPRESS)
@@ -322,9 +323,17 @@ def main():
     if args.worker:
         return work(json.load(sys.stdin))
     os.environ.update(JAX_ENABLE_X64="1")
+    if args.results:
+        found = [json.loads(line) for path in args.results for line in path.read_text().splitlines()]
+        found = {r["case"]: r for r in reversed(found)}
+        return finish([found[i] for i in sorted(found)], args)
     with open(args.out or os.devnull, "w") as out:
         tell = lambda line: print(json.dumps(line), file=out, flush=True)
         results = drive(chosen(0 if args.all else args.sample, args.groups), args.jobs, tell)
+    finish(results, args)
+
+
+def finish(results, args):
     if args.document:
         document(results, 0 if args.all else args.sample, ROOT / "docs" / "conformance.md")
     count = collections.Counter(r["status"] for r in results)
