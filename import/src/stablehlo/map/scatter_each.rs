@@ -1,7 +1,7 @@
 //! `scatter` whose region combines several values at once, such as the parts of complex numbers: a loop
 //! over the updates, in row-major order.
 
-use super::map::lifted;
+use super::lift::lifted;
 use super::{Cx, Fault};
 use craneflow_ir::native::Cmp;
 use craneflow_ir::ops::{

@@ -2,8 +2,8 @@
 
 use super::control::{SAME, TOKEN};
 use super::{
-    Rule, bits, constant, contract, control, convert, gather, host, map, pointwise, random, reduce,
-    shape, sort, window,
+    Rule, bits, constant, contract, control, convert, gather, host, lift, pointwise, random,
+    reduce, shape, sort, window,
 };
 use craneflow_ir::Pointwise;
 
@@ -65,7 +65,7 @@ const TABLE: &[(&str, Rule)] = &[
     ("log", element!(Log)),
     ("log_plus_one", element!(Log1p)),
     ("logistic", element!(Logistic)),
-    ("map", map::map),
+    ("map", lift::map),
     ("maximum", element!(Maximum)),
     ("minimum", element!(Minimum)),
     ("multiply", element!(Multiply)),
