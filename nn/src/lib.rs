@@ -29,6 +29,7 @@
 pub mod callbacks;
 pub mod checkpoint;
 pub mod data;
+mod describe;
 pub mod engine;
 pub mod error;
 pub mod functional;

@@ -1,6 +1,5 @@
 //! The part `[data]`: where samples come from and what is done to them.
 
-use super::document::{FromNode, Node, RecipeError, Section};
 use crate::data::augment::Augment;
 use crate::data::front::Front;
 use crate::data::images::{ImageFolder, ImageSize, natural_size};
@@ -8,6 +7,7 @@ use crate::data::prepare::{Missing, Preparation, Prepared, Scale, Task};
 use crate::data::table::Table;
 use crate::data::text::{Unit, Vocabulary};
 use crate::data::{self, DataError, Dataset, Labels, Split};
+use crate::describe::document::{FromNode, Node, RecipeError, Section};
 use crate::rng::Rng;
 use std::path::{Path, PathBuf};
 

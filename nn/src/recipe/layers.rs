@@ -1,6 +1,6 @@
 //! Layers by name: the one table between descriptions and [`crate::layers`].
 
-use super::document::{FromNode, Node, RecipeError, Section};
+use crate::describe::document::{FromNode, Node, RecipeError, Section};
 use crate::functional::Padding;
 use crate::layers::{
     Activation, Add, AveragePool2D, BatchNorm, Concatenate, Conv2D, Dense, Dropout, Embedding,

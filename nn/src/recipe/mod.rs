@@ -21,22 +21,21 @@
 //! Every key is checked when a description is read; an unknown one is an error with its line.
 
 mod data;
-mod document;
 mod layers;
 mod model;
 mod training;
 
+pub use crate::describe::document::RecipeError;
 pub use data::Loaded;
-pub use document::RecipeError;
 pub use training::TrainingPlan;
 
 use crate::callbacks::Callback;
 use crate::data::augment::Augment;
 use crate::data::{DataError, Dataset, Labels};
+use crate::describe::document::{self, Node, Section};
 use crate::engine::Options;
 use crate::model::Model;
 use craneflow_ir::DType;
-use document::{Node, Section};
 use std::path::{Path, PathBuf};
 
 /// A description that was read.

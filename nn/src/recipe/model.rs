@@ -1,7 +1,7 @@
 //! The part `[model]`: layers and how they are wired.
 
-use super::document::{Node, RecipeError, Section};
 use super::layers;
+use crate::describe::document::{Node, RecipeError, Section};
 use crate::layers::{Input, Symbol};
 use crate::model::Model;
 use crate::models::BuiltIn;
@@ -15,7 +15,7 @@ pub(super) fn build(
     outputs: usize,
 ) -> Result<Model, RecipeError> {
     let built_in: Option<Model> = s.with("built_in", |node| {
-        let word: String = super::document::FromNode::from_node(node)?;
+        let word: String = crate::describe::document::FromNode::from_node(node)?;
         let entry = BuiltIn::find(&word).map_err(|e| node.error(e.to_string()))?;
         entry
             .model_for(input, outputs)
@@ -74,7 +74,7 @@ fn ignored_until_the_end(error: &crate::NnError) -> Result<(), ()> {
 }
 
 fn value(node: &Node<'_>, values: &[(String, Symbol)]) -> Result<Symbol, RecipeError> {
-    let word: String = super::document::FromNode::from_node(node)?;
+    let word: String = crate::describe::document::FromNode::from_node(node)?;
     let found = values.iter().find(|(name, _)| *name == word);
     found.map(|(_, symbol)| symbol.clone()).ok_or_else(|| {
         let names: Vec<&str> = values.iter().map(|(name, _)| name.as_str()).collect();

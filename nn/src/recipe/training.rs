@@ -1,10 +1,10 @@
 //! The parts `[training]` and `[[callback]]`.
 
-use super::document::{FromNode, Node, RecipeError, Section};
 use crate::callbacks::{
     BackupAndRestore, Callback, CsvLogger, EarlyStopping, Mode, ModelCheckpoint, ReduceLROnPlateau,
     TensorBoard, TerminateOnNaN,
 };
+use crate::describe::document::{FromNode, Node, RecipeError, Section};
 use crate::loss::Loss;
 use crate::metrics::Metric;
 use crate::model::Model;

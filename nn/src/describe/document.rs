@@ -36,7 +36,7 @@ impl fmt::Display for RecipeError {
 }
 
 /// The text of a description and where it is from.
-pub(super) struct Source<'d> {
+pub(crate) struct Source<'d> {
     pub path: &'d Path,
     pub text: &'d str,
 }
@@ -69,7 +69,7 @@ impl Source<'_> {
 }
 
 /// Parses the text and hands its top table on.
-pub(super) fn read<T>(
+pub(crate) fn read<T>(
     path: &Path,
     text: &str,
     f: impl FnOnce(&Section<'_>) -> Result<T, RecipeError>,
@@ -92,7 +92,7 @@ pub(super) fn read<T>(
 }
 
 /// A table of a description. It remembers which keys were asked for.
-pub(super) struct Section<'d> {
+pub(crate) struct Section<'d> {
     source: &'d Source<'d>,
     key: String,
     span: Range<usize>,
@@ -101,7 +101,7 @@ pub(super) struct Section<'d> {
 }
 
 /// A value of a description.
-pub(super) struct Node<'d> {
+pub(crate) struct Node<'d> {
     source: &'d Source<'d>,
     pub key: String,
     span: Range<usize>,
@@ -252,7 +252,7 @@ impl<'d> Node<'d> {
 }
 
 /// What a value can be read as.
-pub(super) trait FromNode<'d>: Sized {
+pub(crate) trait FromNode<'d>: Sized {
     fn from_node(node: &Node<'d>) -> Result<Self, RecipeError>;
 }
 

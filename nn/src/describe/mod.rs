@@ -1,0 +1,3 @@
+//! Descriptions: text with places, for errors that point at them.
+
+pub(crate) mod document;
