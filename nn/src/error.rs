@@ -232,6 +232,15 @@ pub enum NnError {
         expected: String,
         found: String,
     },
+    /// A file that does not say how its model is made.
+    #[error(
+        "{}: it does not say how its model is made (an older file, or a layer that has no description, such as a closure); make the model, then load its weights with `Model::load`",
+        path.display()
+    )]
+    NoArchitecture { path: PathBuf },
+    /// A description that is wrong.
+    #[error(transparent)]
+    Recipe(#[from] Box<crate::recipe::RecipeError>),
 }
 
 /// Element types that an operation takes, printed as `f32 or f64`.

@@ -15,6 +15,7 @@ mod preprocess;
 mod recurrent;
 mod shape;
 mod symbol;
+mod table;
 mod transformer;
 mod weight;
 
@@ -64,6 +65,9 @@ pub use transformer::{
 pub use weight::{Constraint, Regularizer, Role, Weight, WeightSpec};
 
 pub(crate) use symbol::Source;
+pub(crate) use table::read;
+
+pub use crate::describe::Description;
 
 use crate::tensor::Tensor;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -84,6 +88,12 @@ pub trait Layer: Send + Sync {
     /// All results, the first of which is that of `forward`.
     fn forward_all(&self, cx: &mut Cx, x: &[Tensor]) -> Vec<Tensor> {
         vec![self.forward(cx, x)]
+    }
+
+    /// What it is, for files that say how a model is made; a layer without one can be trained and its
+    /// weights saved, but it is not made again from a file.
+    fn description(&self) -> Option<Description> {
+        None
     }
 }
 
@@ -133,6 +143,10 @@ macro_rules! layer {
                 $x: &[$crate::tensor::Tensor],
             ) -> $crate::tensor::Tensor {
                 $forward
+            }
+
+            fn description(&self) -> Option<$crate::describe::Description> {
+                $crate::describe::description(self)
             }
         }
     };
@@ -225,11 +239,16 @@ macro_rules! plain {
         }
 
         $crate::layers::layer!($Layer, |$self, $cx, $x| $forward);
+        $crate::describe::described!($Layer stringify!($Layer), $Layer::new(), |self, k| {});
     };
 }
 pub(crate) use plain;
 
 /// One of three names, for layers of one, two or three spatial axes.
-pub(crate) fn by_rank(names: [&'static str; 3], spatial: usize) -> &'static str {
-    names[spatial.clamp(1, 3) - 1]
+pub(crate) const fn by_rank(names: [&'static str; 3], spatial: usize) -> &'static str {
+    match spatial {
+        0 | 1 => names[0],
+        2 => names[1],
+        _ => names[2],
+    }
 }

@@ -2,6 +2,7 @@
 
 mod classes;
 mod ctc;
+mod described;
 mod pairs;
 mod regression;
 

@@ -9,6 +9,7 @@
 
 mod binary;
 mod classes;
+mod described;
 mod numbers;
 
 pub use binary::Curve;

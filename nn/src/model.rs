@@ -3,6 +3,7 @@
 //! A training step is one program: forward, loss, gradient, update and metrics. It is compiled for a
 //! batch size; the last, smaller batch of an epoch is compiled for its own.
 
+mod architecture;
 mod batches;
 mod diagnose;
 mod feeder;
@@ -39,6 +40,7 @@ use network::Network;
 use programs::{Part, Training};
 use std::collections::BTreeMap;
 
+pub(crate) use architecture::model as described;
 pub use nested::Nested;
 pub use programs::Target;
 

@@ -9,6 +9,7 @@ mod ada;
 mod adafactor;
 mod adam;
 mod adamax;
+mod described;
 mod ftrl;
 mod lamb;
 mod lbfgs;
@@ -37,6 +38,7 @@ pub use schedule_free::ScheduleFreeAdamW;
 pub use sgd::Sgd;
 pub use tuned::{Tune, Tuned};
 
+pub(crate) use described::optimizer;
 pub(crate) use tuned::{AVERAGE, Job};
 
 use crate::error::NnError;

@@ -148,3 +148,179 @@ fn errors_point_at_line_and_key() {
     let excerpt = "   |\n18 | epoch = 2\n   | ^^^^^";
     assert!(message.ends_with(excerpt), "{message}");
 }
+
+/// Every kind of setting at once; a description of Keras's names.
+const WIDE: &str = r#"
+[data]
+train = "digits"
+
+[model]
+layers = [
+  { type = "RandomTranslation", height = 0.1, width = 0.1 },
+  { type = "Conv2D", filters = 4, kernel_size = [3, 2], kernel_initializer = "he_normal", kernel_regularizer = "l2", padding = "same" },
+  { type = "BatchNorm", momentum = 0.9 },
+  { type = "LeakyReLU", negative_slope = 0.1 },
+  { type = "AvgPool2D", pool_size = 2 },
+  { type = "Reshape", target_shape = [4, 16] },
+  { type = "Bidirectional", layer = { type = "LSTM", units = 4, return_sequences = true }, merge_mode = "sum" },
+  { type = "TransformerEncoder", num_heads = 2, intermediate_dim = 8 },
+  { type = "GlobalMaxPooling1D" },
+  { type = "Dense", units = "outputs", kernel_constraint = { type = "max_norm", max_value = 3 }, activation = { type = "elu", alpha = 0.5 } },
+]
+
+[training]
+epochs = 1
+loss = { type = "sparse_categorical_crossentropy", from_logits = true }
+metrics = ["accuracy", { type = "top_k_categorical_accuracy", k = 3 }]
+label_smoothing = 0.1
+
+[training.optimizer]
+type = "Nadam"
+learning_rate = 0.01
+beta_2 = 0.99
+clipnorm = 1.0
+schedule = { type = "cosine", decay_steps = 100, warmup_steps = 5 }
+"#;
+
+#[test]
+fn every_kind_of_setting() {
+    let text = WIDE.replace("AvgPool2D", "AveragePool2D");
+    let recipe = Recipe::parse(Path::new("m.toml"), &text).expect("is good");
+    let data = recipe.load_data().expect("the digits");
+    let mut model = recipe.build(&data.split.train).expect("builds");
+    assert_eq!(model.learning_rate(), 0.01);
+    let options = FitOptions {
+        verbose: Verbose::Silent,
+        ..FitOptions::default()
+    };
+    let x = data.split.train.inputs();
+    let history = model
+        .fit(x, data.split.train.labels(), options)
+        .expect("trains");
+    let best = history
+        .last("top_k_categorical_accuracy")
+        .expect("is there");
+    assert!(best > history.last("accuracy").expect("is there"));
+    let cases = [
+        (
+            "he_normal",
+            "he_norml",
+            "kernel_initializer: `he_norml` is not known; did you mean `he_normal`?",
+        ),
+        (
+            "\"l2\"",
+            "{ type = \"l2\", l1 = 1.0 }",
+            "kernel_regularizer.l1: unknown key; did you mean `l2`?",
+        ),
+        (
+            "[3, 2]",
+            "[3, 2, 1]",
+            "kernel_size: expected one value or 2, found 3",
+        ),
+        (
+            "\"LSTM\", units",
+            "\"LSTM\", unit",
+            "layers[6].layer: the key `units` is missing",
+        ),
+        (
+            "\"LSTM\"",
+            "\"Dense\"",
+            "layers[6].layer.type: `Dense` is not known",
+        ),
+        (
+            "k = 3",
+            "kk = 3",
+            "metrics[1].kk: unknown key; did you mean `k`?",
+        ),
+        (
+            "decay_steps = 100, ",
+            "",
+            "optimizer.schedule: the key `decay_steps` is missing",
+        ),
+        (
+            "beta_2",
+            "beta2",
+            "training.optimizer.beta2: unknown key; did you mean `beta_2`?",
+        ),
+        (
+            "max_value = 3",
+            "max_value = \"3\"",
+            "kernel_constraint.max_value: expected a finite number, found string",
+        ),
+    ];
+    for (from, to, expected) in cases {
+        let changed = text.replacen(from, to, 1);
+        assert_ne!(changed, text, "{from}");
+        let message = wrong(&changed);
+        assert!(
+            message.contains(expected),
+            "{to}\n{message}\nwanted {expected}"
+        );
+    }
+}
+
+/// The described examples build and learn, on tables of a few made-up rows in place of their data.
+#[test]
+fn described_examples() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/described");
+    let scratch = tempfile::tempdir().expect("a folder");
+    let mails: String = (0..24)
+        .map(|i| match i % 2 {
+            0 => format!("\"win a prize, number {i}\",spam\n"),
+            _ => format!("\"the meeting of group {i} is at noon\",ham\n"),
+        })
+        .collect();
+    let numbers: String = (0..24)
+        .map(|i| {
+            let cells: Vec<String> = (0..10).map(|c| ((i * (c + 3)) % 17).to_string()).collect();
+            format!("{},{}\n", cells.join(","), f64::from(i % 7) / 2.0)
+        })
+        .collect();
+    let tables = [
+        ("spam", format!("text,label\n{mails}")),
+        (
+            "diabetes",
+            format!("age,sex,bmi,bp,s1,s2,s3,s4,s5,s6,progression\n{numbers}"),
+        ),
+    ];
+    for (name, table) in tables {
+        let place = scratch.path().join("data").join(name);
+        std::fs::create_dir_all(&place).expect("a folder");
+        for part in ["train.csv", "test.csv"] {
+            std::fs::write(place.join(part), &table).expect("is written");
+        }
+    }
+    let mut count = 0;
+    for entry in std::fs::read_dir(folder).expect("is there") {
+        let path = entry.expect("an entry").path();
+        if path.extension().is_none_or(|e| e != "toml") {
+            continue;
+        }
+        count += 1;
+        let text = std::fs::read_to_string(&path).expect("is read");
+        let recipe = Recipe::parse(&scratch.path().join("m.toml"), &text).expect("is good");
+        let data = recipe
+            .load_data()
+            .unwrap_or_else(|e| panic!("{}: {e}", path.display()));
+        let mut model = recipe.build(&data.split.train).expect("builds");
+        let options = FitOptions {
+            epochs: 12,
+            batch_size: 8,
+            verbose: Verbose::Silent,
+            ..FitOptions::default()
+        };
+        let x = data.split.train.inputs();
+        let history = model
+            .fit(x, data.split.train.labels(), options)
+            .expect("trains");
+        let losses: Vec<f64> = history
+            .epochs
+            .iter()
+            .filter_map(|e| e.logs.iter().find(|(n, _)| n == "loss"))
+            .map(|(_, l)| *l)
+            .collect();
+        let best = losses.iter().copied().fold(f64::INFINITY, f64::min);
+        assert!(best < 0.9 * losses[0], "{}: {losses:?}", path.display());
+    }
+    assert!(count >= 3, "{count} descriptions");
+}

@@ -97,7 +97,7 @@ pub(crate) struct Section<'d> {
     key: String,
     span: Range<usize>,
     table: &'d DeTable<'d>,
-    asked: RefCell<Vec<&'static str>>,
+    asked: RefCell<Vec<String>>,
 }
 
 /// A value of a description.
@@ -110,8 +110,8 @@ pub(crate) struct Node<'d> {
 
 impl<'d> Section<'d> {
     /// The value of a key.
-    pub fn node(&self, key: &'static str) -> Option<Node<'d>> {
-        self.asked.borrow_mut().push(key);
+    pub fn node(&self, key: &str) -> Option<Node<'d>> {
+        self.asked.borrow_mut().push(key.to_string());
         let value: &'d Spanned<DeValue<'d>> = self.table.get(key)?;
         Some(Node {
             source: self.source,
@@ -122,17 +122,25 @@ impl<'d> Section<'d> {
     }
 
     /// The value of a key, if it is there.
-    pub fn get<T: FromNode<'d>>(&self, key: &'static str) -> Result<Option<T>, RecipeError> {
+    pub fn get<T: FromNode<'d>>(&self, key: &str) -> Result<Option<T>, RecipeError> {
         self.node(key).map(|node| T::from_node(&node)).transpose()
     }
 
     /// The value of a key, or another.
-    pub fn or<T: FromNode<'d>>(&self, key: &'static str, default: T) -> Result<T, RecipeError> {
+    pub fn or<T: FromNode<'d>>(&self, key: &str, default: T) -> Result<T, RecipeError> {
         Ok(self.get(key)?.unwrap_or(default))
     }
 
+    /// Refuses a table without this key.
+    pub fn must_have(&self, key: &str) -> Result<(), RecipeError> {
+        match self.node(key) {
+            Some(_) => Ok(()),
+            None => Err(self.error(format!("the key `{key}` is missing"))),
+        }
+    }
+
     /// The value of a key that must be there.
-    pub fn need<T: FromNode<'d>>(&self, key: &'static str) -> Result<T, RecipeError> {
+    pub fn need<T: FromNode<'d>>(&self, key: &str) -> Result<T, RecipeError> {
         self.get(key)?
             .ok_or_else(|| self.error(format!("the key `{key}` is missing")))
     }
@@ -140,7 +148,7 @@ impl<'d> Section<'d> {
     /// Makes `f` of the value of a key.
     pub fn with<T>(
         &self,
-        key: &'static str,
+        key: &str,
         f: impl FnOnce(&Node<'d>) -> Result<T, RecipeError>,
     ) -> Result<Option<T>, RecipeError> {
         self.node(key).map(|node| f(&node)).transpose()
@@ -157,8 +165,8 @@ impl<'d> Section<'d> {
         let asked = self.asked.borrow();
         for (key, _) in self.table {
             let name: &str = key.get_ref();
-            if !asked.contains(&name) {
-                let mut known = asked.clone();
+            if !asked.iter().any(|key| key == name) {
+                let mut known: Vec<&str> = asked.iter().map(String::as_str).collect();
                 known.sort_unstable();
                 known.dedup();
                 let like = nearest(name, &known);
@@ -188,7 +196,7 @@ impl<'d> Node<'d> {
         self.source.error(self.span.clone(), &self.key, message)
     }
 
-    fn expected(&self, what: &str) -> RecipeError {
+    pub fn expected(&self, what: &str) -> RecipeError {
         self.error(format!("expected {what}, found {}", self.value.type_str()))
     }
 
@@ -246,6 +254,10 @@ impl<'d> Node<'d> {
         self.value.is_array()
     }
 
+    pub fn is_table(&self) -> bool {
+        self.value.is_table()
+    }
+
     pub fn is_word(&self) -> bool {
         self.value.is_str()
     }
@@ -269,6 +281,14 @@ impl<'d> FromNode<'d> for bool {
         node.value
             .as_bool()
             .ok_or_else(|| node.expected("true or false"))
+    }
+}
+
+impl<'d> FromNode<'d> for i64 {
+    fn from_node(node: &Node<'d>) -> Result<i64, RecipeError> {
+        let integer = node.value.as_integer();
+        let number = integer.and_then(|i| i64::from_str_radix(i.as_str(), i.radix()).ok());
+        number.ok_or_else(|| node.expected("a whole number"))
     }
 }
 
@@ -306,19 +326,6 @@ impl<'d> FromNode<'d> for f32 {
 impl<'d, T: FromNode<'d>> FromNode<'d> for Vec<T> {
     fn from_node(node: &Node<'d>) -> Result<Vec<T>, RecipeError> {
         node.list()?.iter().map(T::from_node).collect()
-    }
-}
-
-/// Two numbers, or one for both.
-impl<'d> FromNode<'d> for [usize; 2] {
-    fn from_node(node: &Node<'d>) -> Result<[usize; 2], RecipeError> {
-        if !node.is_list() {
-            let n = usize::from_node(node)?;
-            return Ok([n, n]);
-        }
-        let list: Vec<usize> = Vec::from_node(node)?;
-        list.try_into()
-            .map_err(|_| node.expected("one number or two"))
     }
 }
 

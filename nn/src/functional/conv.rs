@@ -1,7 +1,9 @@
 //! Convolution over one, two or three spatial axes: tensors are `[batch, space.., channels]`.
 
 use super::window::{edges, must_be_positive};
+use crate::describe::{Keys, Variant};
 use crate::error::NnError;
+use crate::recipe::RecipeError;
 use crate::tensor::Tensor;
 use craneflow_ir::ops::Convolution;
 use craneflow_ir::ops::common::{ConvDims, Window};
@@ -265,4 +267,22 @@ pub(crate) fn padding_of<const N: usize>(
     strides: [usize; N],
 ) -> [(i64, i64); N] {
     std::array::from_fn(|i| edges(padding, i, x.shape()[1 + i], reach[i], strides[i]))
+}
+
+impl<const N: usize> Variant for Padding<N> {
+    fn table() -> Vec<(&'static str, Padding<N>)> {
+        vec![
+            ("valid", Padding::Valid),
+            ("same", Padding::Same),
+            ("causal", Padding::Causal),
+            ("explicit", Padding::Explicit([(0, 0); N])),
+        ]
+    }
+
+    fn keys(&mut self, k: &mut Keys<'_, '_>) -> Result<(), RecipeError> {
+        match self {
+            Padding::Explicit(edges) => k.key("edges", edges),
+            _ => Ok(()),
+        }
+    }
 }

@@ -1,8 +1,10 @@
 //! Activation functions, by themselves and inside of other layers.
 
 use super::{Cx, Meta, Regularizer, WeightSpec, layer, weight_options};
+use crate::describe::{Keys, Variant, described};
 use crate::functional as f;
 use crate::init::Init;
+use crate::recipe::RecipeError;
 use crate::tensor::Tensor;
 
 /// An activation function; as a layer, it is applied elementwise (those of the softmax family: along
@@ -255,3 +257,93 @@ pub(super) fn penalise(cx: &mut Cx, regularizer: Option<Regularizer>, y: &Tensor
         cx.add_loss(regularizer.penalty(y) / batch);
     }
 }
+
+impl Variant for Activation {
+    fn table() -> Vec<(&'static str, Activation)> {
+        use Activation::*;
+        let clipped = ClippedRelu {
+            negative_slope: 0.0,
+            max_value: None,
+            threshold: 0.0,
+        };
+        let threshold = Threshold {
+            threshold: 0.0,
+            value: 0.0,
+        };
+        vec![
+            ("linear", Linear),
+            ("relu", Relu),
+            ("relu6", Relu6),
+            ("clipped_relu", clipped),
+            ("sigmoid", Sigmoid),
+            ("tanh", Tanh),
+            ("softmax", Softmax),
+            ("log_softmax", LogSoftmax),
+            ("sparsemax", Sparsemax),
+            ("gelu", Gelu),
+            ("gelu_tanh", GeluTanh),
+            ("silu", Silu),
+            ("swish", Silu),
+            ("leaky_relu", LeakyRelu(0.2)),
+            ("elu", Elu(1.0)),
+            ("celu", Celu(1.0)),
+            ("selu", Selu),
+            ("softplus", Softplus),
+            ("softsign", Softsign),
+            ("exponential", Exponential),
+            ("glu", Glu),
+            ("hard_shrink", HardShrink(0.5)),
+            ("hard_sigmoid", HardSigmoid),
+            ("hard_silu", HardSilu),
+            ("hard_swish", HardSilu),
+            ("hard_tanh", HardTanh),
+            ("log_sigmoid", LogSigmoid),
+            ("mish", Mish),
+            ("soft_shrink", SoftShrink(0.5)),
+            ("sparse_plus", SparsePlus),
+            ("sparse_sigmoid", SparseSigmoid),
+            ("squareplus", Squareplus(4.0)),
+            ("tanh_shrink", TanhShrink),
+            ("threshold", threshold),
+        ]
+    }
+
+    fn keys(&mut self, k: &mut Keys<'_, '_>) -> Result<(), RecipeError> {
+        match self {
+            Activation::LeakyRelu(slope) => k.key("negative_slope", slope),
+            Activation::Elu(alpha) | Activation::Celu(alpha) => k.key("alpha", alpha),
+            Activation::HardShrink(threshold) | Activation::SoftShrink(threshold) => {
+                k.key("threshold", threshold)
+            }
+            Activation::Squareplus(b) => k.key("b", b),
+            Activation::Threshold { threshold, value } => {
+                k.key("threshold", threshold)?;
+                k.key("value", value)
+            }
+            Activation::ClippedRelu {
+                negative_slope,
+                max_value,
+                threshold,
+            } => {
+                k.key("negative_slope", negative_slope)?;
+                k.may("max_value", max_value)?;
+                k.key("threshold", threshold)
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+described!(ActivationLayer "Activation", Activation::Linear.layer(), |self, k| {
+    k.need("activation", &mut self.activation)?;
+    self.meta.kind = self.activation.kind();
+});
+
+described!(PRelu "PReLU", PRelu::new(), |self, k| {
+    k.weight("alpha", &mut self.alpha)?;
+    k.key("shared_axes", &mut self.shared_axes)?;
+});
+
+described!(ActivityRegularization "ActivityRegularization", ActivityRegularization::new(0.0, 0.0), |self, k| {
+    k.key("regularizer", &mut self.regularizer)?;
+});

@@ -1,6 +1,7 @@
 //! Attention: several heads, grouped keys, and the simple kinds of one head.
 
 use super::{Cx, Layer, Meta, WeightSpec, layer, options};
+use crate::describe::{described, words};
 use crate::error::NnError;
 use crate::functional::{Attention as Options, attend, dropout, einsum, rotary, softmax};
 use crate::init::Init;
@@ -301,3 +302,33 @@ pub(super) fn must_be_sequence(layer: &dyn Layer, x: &Tensor) -> bool {
     }
     ok
 }
+
+described!(MultiHeadAttention "MultiHeadAttention", MultiHeadAttention::new(1, 1), |self, k| {
+    k.need("num_heads", &mut self.heads)?;
+    k.need("key_dim", &mut self.width)?;
+    if k.reads() {
+        (self.groups, self.value_width) = (self.heads, self.width);
+    }
+    k.key("num_key_value_heads", &mut self.groups)?;
+    k.key("value_dim", &mut self.value_width)?;
+    k.may("output_shape", &mut self.output)?;
+    k.key("use_bias", &mut self.use_bias)?;
+    k.key("causal", &mut self.causal)?;
+    k.key("masked", &mut self.masked)?;
+    k.key("dropout", &mut self.dropout)?;
+    k.may("rotary", &mut self.rotary)?;
+    k.weight("kernel", &mut self.kernel)?;
+    k.weight("bias", &mut self.bias)?;
+});
+
+words!(Score, "dot" => Score::Dot, "additive" => Score::Additive);
+
+described!(Attention "Attention", Attention::new(), |self, k| {
+    k.key("score", &mut self.score)?;
+    if k.reads() {
+        self.use_scale = self.score == Score::Additive;
+    }
+    k.key("use_scale", &mut self.use_scale)?;
+    k.key("causal", &mut self.causal)?;
+    k.key("dropout", &mut self.dropout)?;
+});

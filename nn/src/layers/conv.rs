@@ -4,8 +4,10 @@ use super::activation::penalise;
 use super::{
     Activation, Cx, Meta, Regularizer, WeightSpec, by_rank, layer, options, weight_options,
 };
+use crate::describe::{Keys, described};
 use crate::functional::{Conv, Padding, axes_of, conv, conv_transpose, depthwise_conv};
 use crate::init::Init;
+use crate::recipe::RecipeError;
 use crate::tensor::Tensor;
 
 /// What follows a convolution: bias, activation, penalty.
@@ -74,6 +76,17 @@ macro_rules! convolution {
 
             fn bias(&self) -> Option<&WeightSpec> {
                 self.use_bias.then_some(&self.bias)
+            }
+
+            fn common_keys(&mut self, k: &mut Keys<'_, '_>) -> Result<(), RecipeError> {
+                k.need("kernel_size", &mut self.size)?;
+                k.key("strides", &mut self.options.strides)?;
+                k.key("padding", &mut self.options.padding)?;
+                k.key("dilation_rate", &mut self.options.dilation)?;
+                k.key("activation", &mut self.activation)?;
+                k.key("use_bias", &mut self.use_bias)?;
+                k.weight("bias", &mut self.bias)?;
+                k.may("activity_regularizer", &mut self.activity_regularizer)
             }
         }
 
@@ -311,4 +324,35 @@ layer!([const N: usize] SeparableConvNd[N], |self, cx, x| {
     let y = depthwise_conv(x, &depthwise, &self.options);
     let y = conv(&y, &pointwise, &Conv::<N>::default());
     finished(cx, y, self.filters, self.bias(), self.activation, self.activity_regularizer)
+});
+
+described!([const N: usize] ConvNd[N] by_rank(["Conv1D", "Conv2D", "Conv3D"], N), ConvNd::new(1, [1; N]), |self, k| {
+    k.count("filters", &mut self.filters)?;
+    self.common_keys(k)?;
+    k.key("groups", &mut self.options.groups)?;
+    k.weight("kernel", &mut self.kernel)?;
+});
+
+described!([const N: usize] ConvTransposeNd[N]
+    by_rank(["Conv1DTranspose", "Conv2DTranspose", "Conv3DTranspose"], N), ConvTransposeNd::new(1, [1; N]), |self, k| {
+    k.count("filters", &mut self.filters)?;
+    self.common_keys(k)?;
+    k.may("output_padding", &mut self.output_padding)?;
+    k.weight("kernel", &mut self.kernel)?;
+});
+
+described!([const N: usize] DepthwiseConvNd[N]
+    by_rank(["DepthwiseConv1D", "DepthwiseConv2D", "DepthwiseConv3D"], N), DepthwiseConvNd::new([1; N]), |self, k| {
+    self.common_keys(k)?;
+    k.key("depth_multiplier", &mut self.multiplier)?;
+    k.weight("depthwise", &mut self.kernel)?;
+});
+
+described!([const N: usize] SeparableConvNd[N]
+    by_rank(["SeparableConv1D", "SeparableConv2D", "SeparableConv3D"], N), SeparableConvNd::new(1, [1; N]), |self, k| {
+    k.count("filters", &mut self.filters)?;
+    self.common_keys(k)?;
+    k.key("depth_multiplier", &mut self.multiplier)?;
+    k.weight("depthwise", &mut self.depthwise)?;
+    k.weight("pointwise", &mut self.pointwise)?;
 });

@@ -2,9 +2,11 @@
 
 use super::activation::penalise;
 use super::{Activation, Cx, Layer, Meta, Regularizer, WeightSpec, layer, options, weight_options};
+use crate::describe::{Described, Description, Keys, described, description};
 use crate::error::NnError;
 use crate::functional::einsum;
 use crate::init::Init;
+use crate::recipe::RecipeError;
 use crate::tensor::Tensor;
 use craneflow_ir::{Cmp, DType};
 
@@ -186,6 +188,11 @@ impl Embedding {
         }
     }
 
+    /// Rows and width of the table.
+    pub(super) fn extents(&self) -> (usize, usize) {
+        (self.rows, self.width)
+    }
+
     /// Takes number 0 for padding, which later layers leave out.
     pub fn mask_zero(mut self) -> Embedding {
         self.mask_zero = true;
@@ -266,5 +273,57 @@ impl Layer for ReversibleEmbedding {
         let e = &self.embedding;
         let table = cx.weight("embeddings", &[e.rows, e.width], e.table.clone());
         x[0].matmul(&table.t())
+    }
+
+    fn description(&self) -> Option<Description> {
+        description(self)
+    }
+}
+
+described!(Dense "Dense", Dense::new(1), |self, k| {
+    k.count("units", &mut self.units)?;
+    k.key("activation", &mut self.activation)?;
+    k.key("use_bias", &mut self.use_bias)?;
+    k.weight("kernel", &mut self.kernel)?;
+    k.weight("bias", &mut self.bias)?;
+    k.may("activity_regularizer", &mut self.activity_regularizer)?;
+});
+
+described!(EinsumDense "EinsumDense", EinsumDense::new("", &[]), |self, k| {
+    k.need("equation", &mut self.equation)?;
+    k.need("output_shape", &mut self.output)?;
+    k.key("bias_axes", &mut self.bias_axes)?;
+    k.key("activation", &mut self.activation)?;
+    k.weight("kernel", &mut self.kernel)?;
+    k.weight("bias", &mut self.bias)?;
+});
+
+impl Embedding {
+    fn table_keys(&mut self, k: &mut Keys<'_, '_>) -> Result<(), RecipeError> {
+        k.need("input_dim", &mut self.rows)?;
+        k.need("output_dim", &mut self.width)?;
+        k.key("mask_zero", &mut self.mask_zero)?;
+        k.weight("embeddings", &mut self.table)
+    }
+}
+
+described!(Embedding "Embedding", Embedding::new(1, 1), |self, k| {
+    self.table_keys(k)?;
+});
+
+impl Described for ReversibleEmbedding {
+    const KIND: &'static str = "ReversibleEmbedding";
+
+    fn blank() -> ReversibleEmbedding {
+        ReversibleEmbedding::new(1, 1)
+    }
+
+    fn meta_mut(&mut self) -> &mut Meta {
+        &mut self.embedding.meta
+    }
+
+    fn keys(&mut self, k: &mut Keys<'_, '_>) -> Result<(), RecipeError> {
+        self.embedding.table_keys(k)?;
+        k.key("reverse", &mut self.back)
     }
 }

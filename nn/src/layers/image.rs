@@ -13,6 +13,7 @@ pub use geometry::{
 };
 
 use super::{Interpolation, Meta, layer, options};
+use crate::describe::described;
 use crate::functional::{axes_of, resize};
 use crate::tensor::Tensor;
 use craneflow_ir::{Cmp, DType};
@@ -118,3 +119,16 @@ fn sometimes(cx: &mut super::Cx, x: &Tensor, changed: &Tensor, rate: f64) -> Ten
 fn between(cx: &mut super::Cx, x: &Tensor, low: f64, high: f64) -> Tensor {
     cx.uniform(&[x.dim(0), 1, 1, 1]) * (high - low) + low
 }
+
+described!(Resizing "Resizing", Resizing::new(1, 1), |self, k| {
+    k.need("height", &mut self.height)?;
+    k.need("width", &mut self.width)?;
+    k.key("interpolation", &mut self.interpolation)?;
+    k.key("antialias", &mut self.antialias)?;
+    k.key("crop_to_aspect_ratio", &mut self.crop_to_aspect_ratio)?;
+});
+
+described!(CenterCrop "CenterCrop", CenterCrop::new(1, 1), |self, k| {
+    k.need("height", &mut self.height)?;
+    k.need("width", &mut self.width)?;
+});

@@ -1,6 +1,7 @@
 //! Layers of several inputs, and layers made of a closure.
 
 use super::{Cx, Layer, Meta, layer, options, plain};
+use crate::describe::described;
 use crate::error::NnError;
 use crate::functional::unit_norm;
 use crate::tensor::Tensor;
@@ -157,3 +158,12 @@ impl Layer for Lambda {
         (self.f)(x)
     }
 }
+
+described!(Concatenate "Concatenate", Concatenate::new(-1), |self, k| {
+    k.key("axis", &mut self.axis)?;
+});
+
+described!(Dot "Dot", Dot::new([-1, -1]), |self, k| {
+    k.need("axes", &mut self.axes)?;
+    k.key("normalize", &mut self.normalize)?;
+});

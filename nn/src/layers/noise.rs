@@ -1,6 +1,7 @@
 //! Randomness while training: dropout and noise. Outside of training these layers do nothing.
 
 use super::{Meta, by_rank, layer};
+use crate::describe::described;
 use crate::error::NnError;
 use crate::functional::{SELU_ALPHA, SELU_SCALE, axes_of, dropout};
 use crate::tensor::Tensor;
@@ -163,4 +164,25 @@ layer!(AlphaDropout, |self, cx, x| {
         .compare(craneflow_ir::Cmp::Ge, self.rate);
     let dropped = x[0].tracer().full(x[0].ty(), lowest);
     kept.select(&x[0], &dropped) * a + b
+});
+
+described!(Dropout "Dropout", Dropout::new(0.5), |self, k| {
+    k.need("rate", &mut self.rate)?;
+});
+
+described!(GaussianDropout "GaussianDropout", GaussianDropout::new(0.5), |self, k| {
+    k.need("rate", &mut self.rate)?;
+});
+
+described!(AlphaDropout "AlphaDropout", AlphaDropout::new(0.5), |self, k| {
+    k.need("rate", &mut self.rate)?;
+});
+
+described!(GaussianNoise "GaussianNoise", GaussianNoise::new(0.5), |self, k| {
+    k.need("stddev", &mut self.stddev)?;
+});
+
+described!([const N: usize] SpatialDropoutNd[N]
+    by_rank(["SpatialDropout1D", "SpatialDropout2D", "SpatialDropout3D"], N), SpatialDropoutNd::new(0.5), |self, k| {
+    k.need("rate", &mut self.rate)?;
 });

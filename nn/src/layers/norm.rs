@@ -1,9 +1,11 @@
 //! Normalisation.
 
 use super::{Cx, Layer, Meta, WeightSpec, layer, options, weight_options};
+use crate::describe::{Keys, described};
 use crate::error::NnError;
 use crate::functional::{batch_norm, unit_norm};
 use crate::init::Init;
+use crate::recipe::RecipeError;
 use crate::tensor::Tensor;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -24,6 +26,16 @@ macro_rules! normalising {
             gamma: "the scale" gamma_init gamma_regularizer gamma_constraint,
             beta: "the shift" beta_init beta_regularizer beta_constraint,
         });
+
+        impl $Layer {
+            fn common_keys(&mut self, k: &mut Keys<'_, '_>) -> Result<(), RecipeError> {
+                k.key("epsilon", &mut self.epsilon)?;
+                k.key("center", &mut self.center)?;
+                k.key("scale", &mut self.scale)?;
+                k.weight("gamma", &mut self.gamma)?;
+                k.weight("beta", &mut self.beta)
+            }
+        }
     };
 }
 
@@ -333,3 +345,31 @@ fn spectral(cx: &mut Cx, kernel: &Tensor, iterations: usize) -> Tensor {
     let sigma = v.matmul(&matrix).matmul(&unit(&u).t());
     kernel / sigma.reshape(&[])
 }
+
+described!(BatchNorm "BatchNormalization", BatchNorm::new(), |self, k| {
+    k.key("momentum", &mut self.momentum)?;
+    self.common_keys(k)?;
+});
+
+described!(LayerNorm "LayerNormalization", LayerNorm::new(), |self, k| {
+    self.common_keys(k)?;
+});
+
+described!(GroupNorm "GroupNormalization", GroupNorm::new(32), |self, k| {
+    k.key("groups", &mut self.groups)?;
+    self.common_keys(k)?;
+});
+
+described!(RmsNorm "RMSNormalization", RmsNorm::new(), |self, k| {
+    k.key("epsilon", &mut self.epsilon)?;
+    k.weight("scale", &mut self.scale)?;
+});
+
+described!(UnitNorm "UnitNormalization", UnitNorm::new(&[-1]), |self, k| {
+    k.key("axis", &mut self.axes)?;
+});
+
+described!(SpectralNorm "SpectralNormalization", SpectralNorm::new(super::Identity::new()), |self, k| {
+    k.layer(&mut self.layer)?;
+    k.key("power_iterations", &mut self.power_iterations)?;
+});

@@ -1,13 +1,14 @@
 //! Pooling over one, two or three spatial axes.
 
 use super::{Meta, by_rank, layer, options};
+use crate::describe::described;
 use crate::functional::{
     Padding, Pool, adaptive_avg_pool, adaptive_max_pool, avg_pool, axes_of, max_pool,
 };
 use craneflow_ir::DType;
 
 macro_rules! pool {
-    ($Pool:ident, $One:ident $Two:ident $Three:ident, $kinds:expr, $function:ident, $about:literal) => {
+    ($Pool:ident, $One:ident $Two:ident $Three:ident, $kinds:expr, $names:expr, $function:ident, $about:literal) => {
         #[doc = $about]
         #[derive(Clone, Debug)]
         pub struct $Pool<const N: usize> {
@@ -49,23 +50,33 @@ macro_rules! pool {
         }
 
         layer!([const N: usize] $Pool[N], |self, _cx, x| $function(&x[0], &self.options));
+        described!([const N: usize] $Pool[N] by_rank($names, N), $Pool::new([2; N]), |self, k| {
+            k.key("pool_size", &mut self.options.size)?;
+            if k.reads() {
+                self.options.strides = self.options.size;
+            }
+            k.key("strides", &mut self.options.strides)?;
+            k.key("padding", &mut self.options.padding)?;
+        });
     };
 }
 pool!(
     MaxPoolNd, MaxPool1D MaxPool2D MaxPool3D,
     ["max_pooling1d", "max_pooling2d", "max_pooling3d"],
+    ["MaxPooling1D", "MaxPooling2D", "MaxPooling3D"],
     max_pool,
     "The greatest element of every window."
 );
 pool!(
     AveragePoolNd, AveragePool1D AveragePool2D AveragePool3D,
     ["average_pooling1d", "average_pooling2d", "average_pooling3d"],
+    ["AveragePooling1D", "AveragePooling2D", "AveragePooling3D"],
     avg_pool,
     "The mean of every window."
 );
 
 macro_rules! global_pool {
-    ($Pool:ident, $One:ident $Two:ident $Three:ident, $kinds:expr, |$cx:ident, $x:ident, $axes:ident| $pooled:expr, $about:literal) => {
+    ($Pool:ident, $One:ident $Two:ident $Three:ident, $kinds:expr, $names:expr, |$cx:ident, $x:ident, $axes:ident| $pooled:expr, $about:literal) => {
         #[doc = concat!($about, ": `[batch, space.., channels]` gives `[batch, channels]`.")]
         #[derive(Clone, Debug)]
         pub struct $Pool<const N: usize> {
@@ -111,11 +122,15 @@ macro_rules! global_pool {
                 false => y,
             }
         });
+        described!([const N: usize] $Pool[N] by_rank($names, N), $Pool::new(), |self, k| {
+            k.key("keepdims", &mut self.keepdims)?;
+        });
     };
 }
 global_pool!(
     GlobalAveragePoolNd, GlobalAveragePool1D GlobalAveragePool2D GlobalAveragePool3D,
     ["global_average_pooling1d", "global_average_pooling2d", "global_average_pooling3d"],
+    ["GlobalAveragePooling1D", "GlobalAveragePooling2D", "GlobalAveragePooling3D"],
     |cx, x, axes| match cx.mask(x).filter(|mask| mask.rank() == 2 && N == 1) {
         // The mean of the positions that count.
         Some(mask) => {
@@ -129,12 +144,13 @@ global_pool!(
 global_pool!(
     GlobalMaxPoolNd, GlobalMaxPool1D GlobalMaxPool2D GlobalMaxPool3D,
     ["global_max_pooling1d", "global_max_pooling2d", "global_max_pooling3d"],
+    ["GlobalMaxPooling1D", "GlobalMaxPooling2D", "GlobalMaxPooling3D"],
     |_cx, x, axes| x.max(&axes),
     "The greatest element of every channel"
 );
 
 macro_rules! adaptive_pool {
-    ($Pool:ident, $One:ident $Two:ident $Three:ident, $kinds:expr, $function:ident, $about:literal) => {
+    ($Pool:ident, $One:ident $Two:ident $Three:ident, $kinds:expr, $names:expr, $function:ident, $about:literal) => {
         #[doc = concat!($about, " of as many windows as there shall be outputs, of nearly equal sizes.")]
         #[derive(Clone, Debug)]
         pub struct $Pool<const N: usize> {
@@ -160,17 +176,22 @@ macro_rules! adaptive_pool {
         }
 
         layer!([const N: usize] $Pool[N], |self, _cx, x| $function(&x[0], self.outputs));
+        described!([const N: usize] $Pool[N] by_rank($names, N), $Pool::new([1; N]), |self, k| {
+            k.need("output_size", &mut self.outputs)?;
+        });
     };
 }
 adaptive_pool!(
     AdaptiveAveragePoolNd, AdaptiveAveragePool1D AdaptiveAveragePool2D AdaptiveAveragePool3D,
     ["adaptive_average_pooling1d", "adaptive_average_pooling2d", "adaptive_average_pooling3d"],
+    ["AdaptiveAveragePooling1D", "AdaptiveAveragePooling2D", "AdaptiveAveragePooling3D"],
     adaptive_avg_pool,
     "The means"
 );
 adaptive_pool!(
     AdaptiveMaxPoolNd, AdaptiveMaxPool1D AdaptiveMaxPool2D AdaptiveMaxPool3D,
     ["adaptive_max_pooling1d", "adaptive_max_pooling2d", "adaptive_max_pooling3d"],
+    ["AdaptiveMaxPooling1D", "AdaptiveMaxPooling2D", "AdaptiveMaxPooling3D"],
     adaptive_max_pool,
     "The greatest elements"
 );

@@ -1,6 +1,8 @@
 //! Preprocessing of numbers, compiled and saved with the model: scaling, numbering, encoding.
 
 use super::{Meta, WeightSpec, layer, options};
+use crate::describe::{Keys, described, words};
+use crate::recipe::RecipeError;
 use crate::tensor::Tensor;
 use craneflow_ir::{Array, Cmp, DType, Type};
 use ndarray::{ArrayBase, Data, Dimension};
@@ -297,3 +299,51 @@ fn mixed(x: &Tensor) -> Tensor {
     let x = times(folded(&x, 13), 0xc2b2_ae35);
     folded(&x, 16)
 }
+
+words!(Encoding,
+    "int" => Encoding::Int,
+    "one_hot" => Encoding::OneHot,
+    "multi_hot" => Encoding::MultiHot,
+    "count" => Encoding::Count,
+);
+
+/// The numbers that a weight is given, as a list.
+fn given(k: &mut Keys<'_, '_>, key: &str, spec: &mut WeightSpec) -> Result<(), RecipeError> {
+    let mut numbers: Vec<f64> = spec.value.as_ref().map_or(vec![], |value| value.to_f64());
+    k.need(key, &mut numbers)?;
+    let ty = Type::new(DType::F32, [numbers.len()]);
+    *spec = WeightSpec::given(Array::from_f64(ty, &numbers));
+    Ok(())
+}
+
+described!(Normalization "Normalization", Normalization::new(&[], &[]), |self, k| {
+    given(k, "mean", &mut self.mean)?;
+    given(k, "variance", &mut self.variance)?;
+    k.key("invert", &mut self.invert)?;
+});
+
+described!(Rescaling "Rescaling", Rescaling::new(1.0, 0.0), |self, k| {
+    k.need("scale", &mut self.scale)?;
+    k.key("offset", &mut self.offset)?;
+});
+
+described!(CategoryEncoding "CategoryEncoding", CategoryEncoding::new(1, Encoding::MultiHot), |self, k| {
+    k.need("num_tokens", &mut self.categories)?;
+    k.key("output_mode", &mut self.encoding)?;
+});
+
+described!(Discretization "Discretization", Discretization::new(&[]), |self, k| {
+    k.need("bin_boundaries", &mut self.boundaries)?;
+    k.key("output_mode", &mut self.encoding)?;
+});
+
+described!(IntegerLookup "IntegerLookup", IntegerLookup::new(&[]), |self, k| {
+    k.need("vocabulary", &mut self.vocabulary)?;
+    k.key("output_mode", &mut self.encoding)?;
+});
+
+described!(Hashing "Hashing", Hashing::new(1), |self, k| {
+    k.need("num_bins", &mut self.bins)?;
+    k.key("salt", &mut self.salt)?;
+    k.key("output_mode", &mut self.encoding)?;
+});

@@ -5,8 +5,11 @@ mod cells;
 pub use cells::{Gru, GruCell, Lstm, LstmCell, SimpleRnn, SimpleRnnCell};
 
 use super::{Cx, Layer, Meta};
+use crate::describe::document::{Node, Section};
+use crate::describe::{Described, Description, Keys, Scope, description, layer as read, words};
 use crate::error::NnError;
 use crate::functional::{Direction, scan};
+use crate::recipe::RecipeError;
 use crate::tensor::Tensor;
 use craneflow_ir::Shape;
 use std::sync::Arc;
@@ -31,6 +34,15 @@ pub trait Cell: Send + Sync {
 
     /// The states after a step, from what `prepare` made of it, the states before and the weights.
     fn step(&self, x: &Tensor, states: &[Tensor], weights: &[Tensor]) -> Vec<Tensor>;
+
+    /// What a layer of it is, for files that say how a model is made.
+    fn description(layer: &Recurrent<Self>) -> Option<Description>
+    where
+        Self: Sized,
+    {
+        let _ = layer;
+        None
+    }
 }
 
 /// A cell run over `[batch, time, ..]`. The inputs after the first are the states to begin with, if
@@ -185,6 +197,18 @@ impl<C: Cell> Layer for Recurrent<C> {
         }
         results
     }
+
+    fn description(&self) -> Option<Description> {
+        C::description(self)
+    }
+}
+
+impl<C: Cell> Recurrent<C> {
+    fn common_keys(&mut self, k: &mut Keys<'_, '_>) -> Result<(), RecipeError> {
+        k.key("return_sequences", &mut self.return_sequences)?;
+        k.key("return_state", &mut self.return_state)?;
+        k.key("go_backwards", &mut self.backwards)
+    }
 }
 
 /// How the outputs of both directions are put together.
@@ -256,5 +280,64 @@ impl Layer for Bidirectional {
             Merge::Mul => a * b,
             Merge::Ave => (a + b) * 0.5,
         }
+    }
+
+    fn description(&self) -> Option<Description> {
+        description(self)
+    }
+}
+
+words!(Merge,
+    "concat" => Merge::Concat,
+    "sum" => Merge::Sum,
+    "mul" => Merge::Mul,
+    "ave" => Merge::Ave,
+);
+
+/// The layer that is run in both directions, by its kind.
+type Both = fn(&Section<'_>, &Scope) -> Result<Bidirectional, RecipeError>;
+
+const BOTH: [(&str, Both); 3] = [
+    (Lstm::KIND, |s, scope| {
+        Ok(Bidirectional::new(read::<Lstm>(s, scope)?))
+    }),
+    (Gru::KIND, |s, scope| {
+        Ok(Bidirectional::new(read::<Gru>(s, scope)?))
+    }),
+    (SimpleRnn::KIND, |s, scope| {
+        Ok(Bidirectional::new(read::<SimpleRnn>(s, scope)?))
+    }),
+];
+
+impl Described for Bidirectional {
+    const KIND: &'static str = "Bidirectional";
+
+    fn blank() -> Bidirectional {
+        Bidirectional::new(Lstm::new(1))
+    }
+
+    fn meta_mut(&mut self) -> &mut Meta {
+        &mut self.meta
+    }
+
+    fn keys(&mut self, k: &mut Keys<'_, '_>) -> Result<(), RecipeError> {
+        match k {
+            Keys::Read(section, scope) => {
+                section.must_have("layer")?;
+                let inner = |node: &Node<'_>| {
+                    let s = node.section()?;
+                    s.must_have("type")?;
+                    let both = s.with("type", |node| node.one_of(&BOTH))?;
+                    let both = both.expect("it is there")(&s, scope)?;
+                    s.done()?;
+                    Ok(both)
+                };
+                if let Some(both) = section.with("layer", inner)? {
+                    *self = both;
+                }
+            }
+            Keys::Write { .. } => k.layer(&mut self.forward.clone())?,
+        }
+        k.key("merge_mode", &mut self.merge)
     }
 }

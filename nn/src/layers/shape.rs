@@ -1,6 +1,7 @@
 //! Layers that change shapes, or apply other layers along an axis.
 
 use super::{Layer, Meta, by_rank, layer, options, plain};
+use crate::describe::{described, words};
 use crate::functional::{self as f, axes_of};
 use crate::tensor::Tensor;
 use craneflow_ir::{Cmp, DType, Shape};
@@ -137,7 +138,7 @@ layer!([const N: usize] UpSamplingNd[N], |self, _cx, x| {
 });
 
 macro_rules! edges {
-    ($Edges:ident, $One:ident $Two:ident $Three:ident, $kinds:expr, $sign:literal, $about:literal) => {
+    ($Edges:ident, $One:ident $Two:ident $Three:ident, $kinds:expr, $names:expr, $key:literal, $sign:literal, $about:literal) => {
         #[doc = concat!($about, " around the spatial axes of `[batch, space.., channels]`.")]
         #[derive(Clone, Debug)]
         pub struct $Edges<const N: usize> {
@@ -174,16 +175,21 @@ macro_rules! edges {
             }
             x.pad(&edges, 0.0)
         });
+        described!([const N: usize] $Edges[N] by_rank($names, N), $Edges::new([(1, 1); N]), |self, k| {
+            k.key($key, &mut self.edges)?;
+        });
     };
 }
 edges!(
     ZeroPaddingNd, ZeroPadding1D ZeroPadding2D ZeroPadding3D,
-    ["zero_padding1d", "zero_padding2d", "zero_padding3d"], 1,
+    ["zero_padding1d", "zero_padding2d", "zero_padding3d"],
+    ["ZeroPadding1D", "ZeroPadding2D", "ZeroPadding3D"], "padding", 1,
     "Zeros added"
 );
 edges!(
     CroppingNd, Cropping1D Cropping2D Cropping3D,
-    ["cropping1d", "cropping2d", "cropping3d"], -1,
+    ["cropping1d", "cropping2d", "cropping3d"],
+    ["Cropping1D", "Cropping2D", "Cropping3D"], "cropping", -1,
     "Elements cut off"
 );
 
@@ -249,4 +255,36 @@ layer!(TimeDistributed, |self, cx, x| {
     let mut shape = vec![batch, time];
     shape.extend(y.shape().iter().skip(1));
     y.reshape(&shape)
+});
+
+described!(Reshape "Reshape", Reshape::new([1]), |self, k| {
+    k.need("target_shape", &mut self.shape)?;
+});
+
+described!(Permute "Permute", Permute::new(&[1]), |self, k| {
+    k.need("dims", &mut self.axes)?;
+});
+
+described!(RepeatVector "RepeatVector", RepeatVector::new(1), |self, k| {
+    k.need("n", &mut self.n)?;
+});
+
+words!(Interpolation,
+    "nearest" => Interpolation::Nearest,
+    "bilinear" => Interpolation::Bilinear,
+    "bicubic" => Interpolation::Bicubic,
+);
+
+described!([const N: usize] UpSamplingNd[N]
+    by_rank(["UpSampling1D", "UpSampling2D", "UpSampling3D"], N), UpSamplingNd::new([2; N]), |self, k| {
+    k.key("size", &mut self.factors)?;
+    k.key("interpolation", &mut self.interpolation)?;
+});
+
+described!(Masking "Masking", Masking::new(0.0), |self, k| {
+    k.key("mask_value", &mut self.value)?;
+});
+
+described!(TimeDistributed "TimeDistributed", TimeDistributed::new(Identity::new()), |self, k| {
+    k.layer(&mut self.layer)?;
 });

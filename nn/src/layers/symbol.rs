@@ -93,6 +93,18 @@ impl Symbol {
         self.result
     }
 
+    /// Another result of the same call, if it has as many.
+    pub(crate) fn nth(&self, result: usize) -> Option<Symbol> {
+        let results = match self.source() {
+            Source::Input(_) => 1,
+            Source::Layer(layer, _) => layer.results(),
+        };
+        (result < results).then(|| Symbol {
+            result,
+            ..self.clone()
+        })
+    }
+
     pub(crate) fn source(&self) -> &Source {
         &self.node.source
     }

@@ -5,8 +5,10 @@ use super::{
     Activation, Cx, Dense, Dropout, Embedding, Layer, LayerNorm, Meta, MultiHeadAttention,
 };
 use super::{layer, options};
+use crate::describe::{Keys, described};
 use crate::functional::{rotary, sinusoids};
 use crate::init::Init;
+use crate::recipe::RecipeError;
 use crate::tensor::Tensor;
 use craneflow_ir::{Array, DType, Scalar, Type};
 
@@ -76,6 +78,20 @@ impl Block {
         } else {
             attention
         }
+    }
+
+    fn keys(&mut self, k: &mut Keys<'_, '_>) -> Result<(), RecipeError> {
+        k.need("num_heads", &mut self.heads)?;
+        k.need("intermediate_dim", &mut self.hidden)?;
+        if k.reads() {
+            self.groups = self.heads;
+        }
+        k.key("num_key_value_heads", &mut self.groups)?;
+        k.key("dropout", &mut self.dropout)?;
+        k.key("activation", &mut self.activation)?;
+        k.key("layer_norm_epsilon", &mut self.epsilon)?;
+        k.key("normalize_first", &mut self.normalize_first)?;
+        k.may("rotary", &mut self.rotary)
     }
 
     fn feed_forward(&self, cx: &mut Cx, x: &Tensor) -> Tensor {
@@ -316,4 +332,31 @@ layer!(TokenAndPositionEmbedding, |self, cx, x| {
         cx.set_mask(&y, mask);
     }
     y
+});
+
+described!(TransformerEncoder "TransformerEncoder", TransformerEncoder::new(1, 1), |self, k| {
+    self.block.keys(k)?;
+});
+
+described!(TransformerDecoder "TransformerDecoder", TransformerDecoder::new(1, 1), |self, k| {
+    self.block.keys(k)?;
+});
+
+described!(SinePositions "SinePositionEncoding", SinePositions::new(10_000.0), |self, k| {
+    k.key("max_wavelength", &mut self.base)?;
+});
+
+described!(RotaryPositions "RotaryEmbedding", RotaryPositions::new(10_000.0), |self, k| {
+    k.key("max_wavelength", &mut self.base)?;
+});
+
+described!(TokenAndPositionEmbedding "TokenAndPositionEmbedding", TokenAndPositionEmbedding::new(1, 1, 1), |self, k| {
+    let (mut rows, _) = self.tokens.extents();
+    k.need("vocabulary_size", &mut rows)?;
+    k.need("sequence_length", &mut self.longest)?;
+    k.need("embedding_dim", &mut self.width)?;
+    k.key("mask_zero", &mut self.mask_zero)?;
+    if k.reads() {
+        self.tokens = Embedding::new(rows, self.width);
+    }
 });

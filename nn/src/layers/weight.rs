@@ -1,7 +1,9 @@
 //! What a weight starts from, what it is drawn to, and what it is kept to.
 
+use crate::describe::{Keys, Variant};
 use crate::functional::unit_norm;
 use crate::init::Init;
+use crate::recipe::RecipeError;
 use crate::rng::Rng;
 use crate::tensor::Tensor;
 use craneflow_ir::{Array, Cmp, DType, Shape, Type};
@@ -184,6 +186,77 @@ impl Constraint {
                 let norm = norm(axes);
                 let wanted = norm.clamp(*min, *max) * *rate + &norm * (1.0 - rate);
                 w * (wanted / (norm + EPSILON))
+            }
+        }
+    }
+}
+
+impl Variant for Regularizer {
+    fn table() -> Vec<(&'static str, Regularizer)> {
+        let (l1, l2, factor) = (0.01, 0.01, 0.01);
+        vec![
+            ("l1", Regularizer::L1(l1)),
+            ("l2", Regularizer::L2(l2)),
+            ("l1_l2", Regularizer::L1L2 { l1, l2 }),
+            ("orthogonal", Regularizer::Orthogonal { factor, rows: true }),
+        ]
+    }
+
+    fn keys(&mut self, k: &mut Keys<'_, '_>) -> Result<(), RecipeError> {
+        match self {
+            Regularizer::L1(l1) => k.key("l1", l1),
+            Regularizer::L2(l2) => k.key("l2", l2),
+            Regularizer::L1L2 { l1, l2 } => {
+                k.key("l1", l1)?;
+                k.key("l2", l2)
+            }
+            Regularizer::Orthogonal { factor, rows } => {
+                k.key("factor", factor)?;
+                k.key("rows", rows)
+            }
+        }
+    }
+}
+
+impl Variant for Constraint {
+    fn table() -> Vec<(&'static str, Constraint)> {
+        let axes = vec![0];
+        let ranged = Constraint::MinMaxNorm {
+            min: 0.0,
+            max: 1.0,
+            rate: 1.0,
+            axes: axes.clone(),
+        };
+        let at_most = Constraint::MaxNorm {
+            max: 2.0,
+            axes: axes.clone(),
+        };
+        vec![
+            ("max_norm", at_most),
+            ("non_neg", Constraint::NonNeg),
+            ("unit_norm", Constraint::UnitNorm { axes }),
+            ("min_max_norm", ranged),
+        ]
+    }
+
+    fn keys(&mut self, k: &mut Keys<'_, '_>) -> Result<(), RecipeError> {
+        match self {
+            Constraint::NonNeg => Ok(()),
+            Constraint::UnitNorm { axes } => k.key("axes", axes),
+            Constraint::MaxNorm { max, axes } => {
+                k.key("max_value", max)?;
+                k.key("axes", axes)
+            }
+            Constraint::MinMaxNorm {
+                min,
+                max,
+                rate,
+                axes,
+            } => {
+                k.key("min_value", min)?;
+                k.key("max_value", max)?;
+                k.key("rate", rate)?;
+                k.key("axes", axes)
             }
         }
     }

@@ -1,6 +1,7 @@
 //! A model within another.
 
 use super::network::Network;
+use crate::describe::{Description, description};
 use crate::layers::{Cx, Layer, Meta};
 use crate::tensor::Tensor;
 use craneflow_ir::Array;
@@ -11,8 +12,8 @@ use std::sync::Arc;
 /// `<name>.<layer>.<weight>` of the outer model, and start from those of the inner one.
 #[derive(Clone)]
 pub struct Nested {
-    meta: Meta,
-    network: Arc<Network>,
+    pub(super) meta: Meta,
+    pub(super) network: Arc<Network>,
     values: Arc<BTreeMap<String, Array>>,
 }
 
@@ -57,5 +58,9 @@ impl Layer for Nested {
             return vec![x[0].fail(x[0].ty().clone(), error); network.outputs.len()];
         }
         cx.starting(&self.values, |cx| network.forward(cx, x.to_vec()))
+    }
+
+    fn description(&self) -> Option<Description> {
+        description(self)
     }
 }

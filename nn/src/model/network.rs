@@ -44,6 +44,18 @@ pub(crate) struct Network {
 const RESERVED: [&str; 5] = ["y", "loss", "learning_rate", "random", "sample_weight"];
 
 impl Network {
+    /// Nothing at all.
+    pub fn empty() -> Network {
+        Network {
+            inputs: vec![],
+            uses: vec![],
+            outputs: vec![],
+            weights: vec![],
+            random: false,
+            frozen: Arc::default(),
+        }
+    }
+
     /// Everything that the outputs depend on.
     pub fn new(inputs: &[&Symbol], outputs: &[&Symbol]) -> Result<Network, NnError> {
         if outputs.is_empty() {
@@ -52,14 +64,7 @@ impl Network {
         let mut symbols: Vec<&Symbol> = vec![];
         collect(outputs, &mut symbols);
         symbols.sort_by_key(|s| s.id());
-        let mut network = Network {
-            inputs: vec![],
-            uses: vec![],
-            outputs: vec![],
-            weights: vec![],
-            random: false,
-            frozen: Arc::default(),
-        };
+        let mut network = Network::empty();
         let mut order: Vec<u64> = vec![];
         for symbol in inputs {
             let Source::Input(input) = symbol.source() else {

@@ -1,6 +1,6 @@
 //! Saving and loading models.
 
-use super::{History, Model};
+use super::{History, Model, architecture};
 use crate::checkpoint::{Checkpoint, read};
 use crate::error::{Names, NnError};
 use crate::text::TextVectorization;
@@ -12,8 +12,8 @@ const TRAINING: &str = "training.";
 /// What the keys of texts begin with in the metadata.
 const TEXT: &str = "text.";
 
-/// The version of what files hold. Files of version 1 do not say it; they lack the history.
-const VERSION: u32 = 2;
+/// The version of what files hold. Files of version 1 do not say it; they lack the history. Files of version 2 lack the architecture.
+const VERSION: u32 = 3;
 
 impl Model {
     /// Saves the weights and, of a compiled model, the state of its training: slots and counters of
@@ -29,9 +29,10 @@ impl Model {
         checkpoint
             .tensors
             .retain(|name, _| !name.starts_with(TRAINING));
-        checkpoint
-            .metadata
-            .retain(|key, _| key == "format" || key == "version" || key.starts_with(TEXT));
+        checkpoint.metadata.retain(|key, _| {
+            ["format", "version", architecture::KEY].contains(&key.as_str())
+                || key.starts_with(TEXT)
+        });
         checkpoint.write(path)
     }
 
@@ -50,6 +51,9 @@ impl Model {
         };
         note("format", "craneflow".to_string());
         note("version", VERSION.to_string());
+        if let Some(text) = self.architecture() {
+            note(architecture::KEY, text);
+        }
         for (name, text) in &self.texts {
             note(&format!("{TEXT}{name}"), text.to_json());
         }

@@ -21,7 +21,6 @@
 //! Every key is checked when a description is read; an unknown one is an error with its line.
 
 mod data;
-mod layers;
 mod model;
 mod training;
 
@@ -75,7 +74,13 @@ impl Recipe {
                     let s = node.section()?;
                     let plan = training::plan(&s, folder)?;
                     // Known here, used when the model is compiled.
-                    for key in ["loss", "from_logits", "metrics", "optimizer"] {
+                    for key in [
+                        "loss",
+                        "from_logits",
+                        "label_smoothing",
+                        "metrics",
+                        "optimizer",
+                    ] {
                         s.node(key);
                     }
                     s.done()?;

@@ -4,11 +4,12 @@ use crate::callbacks::{
     BackupAndRestore, Callback, CsvLogger, EarlyStopping, Mode, ModelCheckpoint, ReduceLROnPlateau,
     TensorBoard, TerminateOnNaN,
 };
+use crate::describe::Setting;
 use crate::describe::document::{FromNode, Node, RecipeError, Section};
 use crate::loss::Loss;
 use crate::metrics::Metric;
 use crate::model::Model;
-use crate::optim::{self, Adam, AdamW, RmsProp, Sgd, Tuned};
+use crate::optim::{self, Adam};
 use std::path::Path;
 
 /// `[training]` without what compiles the model.
@@ -56,10 +57,7 @@ pub(super) fn plan(s: &Section<'_>, folder: &Path) -> Result<TrainingPlan, Recip
 
 /// Compiles a model as `[training]` says, or as fits labels that are values or else classes.
 pub(super) fn compile(s: &Section<'_>, model: &mut Model, values: bool) -> Result<(), RecipeError> {
-    let loss = s.with("loss", |node| {
-        let name = String::from_node(node)?;
-        Loss::from_name(&name).map_err(|e| node.error(e.to_string()))
-    })?;
+    let loss = s.with("loss", <Loss as Setting>::read)?;
     let loss = loss.unwrap_or(match values {
         true => Loss::MeanSquaredError,
         false => Loss::SparseCategoricalCrossentropy { from_logits: true },
@@ -68,21 +66,16 @@ pub(super) fn compile(s: &Section<'_>, model: &mut Model, values: bool) -> Resul
         (true, loss) => loss,
         (false, loss) => probabilities(loss),
     };
-    let metrics = s.with("metrics", |node| {
-        let metric = |node: &Node<'_>| {
-            let name = String::from_node(node)?;
-            Metric::from_name(&name).map_err(|e| node.error(e.to_string()))
-        };
-        node.list()?
-            .iter()
-            .map(metric)
-            .collect::<Result<Vec<_>, _>>()
-    })?;
+    let loss = match s.or("label_smoothing", 0.0)? {
+        0.0 => loss,
+        by => loss.label_smoothing(by),
+    };
+    let metrics: Option<Vec<Metric>> = s.with("metrics", Setting::read)?;
     let metrics = metrics.unwrap_or(match values {
         true => vec![Metric::MeanAbsoluteError],
         false => vec![Metric::Accuracy],
     });
-    let optimizer = s.with("optimizer", optimizer)?;
+    let optimizer = s.with("optimizer", optim::optimizer)?;
     let optimizer = optimizer.unwrap_or_else(|| Adam::default().into());
     model
         .compile(optimizer, loss, &metrics)
@@ -100,50 +93,6 @@ fn probabilities(loss: Loss) -> Loss {
         }
         other => other,
     }
-}
-
-/// `"adam"`, or `{ type = "adam", learning_rate = 0.001, clipnorm = 1.0 }`.
-fn optimizer(node: &Node<'_>) -> Result<Tuned, RecipeError> {
-    if node.is_word() {
-        let word = String::from_node(node)?;
-        return usual(node, &word, None);
-    }
-    let s = node.section()?;
-    let kind = s.need::<String>("type")?;
-    let place = s.node("type").expect("it was read");
-    let rate: Option<f32> = s.get("learning_rate")?;
-    let tuned: Tuned = match kind.to_lowercase().as_str() {
-        "adamw" => {
-            let optimizer = AdamW::new(rate.unwrap_or(0.001));
-            optimizer.decay(s.or("weight_decay", 0.004)?).into()
-        }
-        "rmsprop" => {
-            let optimizer = RmsProp::new(rate.unwrap_or(0.001));
-            optimizer.momentum(s.or("momentum", 0.0)?).into()
-        }
-        "sgd" => {
-            let optimizer = Sgd::new(rate.unwrap_or(0.01)).momentum(s.or("momentum", 0.0)?);
-            match s.or("nesterov", false)? {
-                true => optimizer.nesterov().into(),
-                false => optimizer.into(),
-            }
-        }
-        _ => usual(&place, &kind, rate)?,
-    };
-    s.done()?;
-    Ok(tuned)
-}
-
-/// The optimizer of a name with its usual constants.
-fn usual(node: &Node<'_>, word: &str, rate: Option<f32>) -> Result<Tuned, RecipeError> {
-    let name = word.to_lowercase();
-    let known: Vec<&str> = optim::names().collect();
-    let slow = if name == "sgd" || name == "momentum" {
-        0.01
-    } else {
-        0.001
-    };
-    optim::from_name(&name, rate.unwrap_or(slow)).map_err(|_| node.unknown(word, &known))
 }
 
 /// Reads `[[callback]]`; paths are relative to `folder`.
@@ -188,6 +137,9 @@ fn callback(s: &Section<'_>, folder: &Path) -> Result<Box<dyn Callback>, RecipeE
                 .save_weights_only(s.or("save_weights_only", false)?);
             if let Some(steps) = s.get("save_freq")? {
                 checkpoint = checkpoint.save_freq(steps);
+            }
+            if let Some(value) = s.get("initial_value_threshold")? {
+                checkpoint = checkpoint.initial_value_threshold(value);
             }
             Box::new(checkpoint)
         }

@@ -1,6 +1,7 @@
 //! Random changes of colours.
 
 use super::{between, sometimes};
+use crate::describe::described;
 use crate::functional::axes_of;
 use crate::layers::{Cx, Meta, layer, options};
 use crate::tensor::Tensor;
@@ -39,6 +40,10 @@ macro_rules! colour {
                 return $x.clone();
             }
             $changed
+        });
+        described!($Layer stringify!($Layer), $Layer::new(0.0), |self, k| {
+            k.need(stringify!($number), &mut self.$number)?;
+            k.key("max_value", &mut self.max_value)?;
         });
     };
 }

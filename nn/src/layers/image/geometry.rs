@@ -1,6 +1,7 @@
 //! Random changes of place: images are looked up at places that an affine map gives.
 
 use super::between;
+use crate::describe::described;
 use crate::functional::axes_of;
 use crate::layers::{Cx, Meta, layer, options};
 use crate::tensor::Tensor;
@@ -107,6 +108,10 @@ macro_rules! affine {
             }
             let map: Map = $map;
             mapped($x, &map, $self.fill)
+        });
+        described!($Layer stringify!($Layer), $Layer::new($({ let $field = 0.0; $field }),*), |self, k| {
+            $(k.need(stringify!($field), &mut self.$field)?;)*
+            k.key("fill_value", &mut self.fill)?;
         });
     };
 }
@@ -225,3 +230,13 @@ fn at(x: &Tensor, row: &Tensor, column: &Tensor) -> Tensor {
     flat.take(&place.reshape(&[place.shape().count()]))
         .reshape(&shape)
 }
+
+described!(RandomFlip "RandomFlip", RandomFlip::new(true, true), |self, k| {
+    k.key("horizontal", &mut self.horizontal)?;
+    k.key("vertical", &mut self.vertical)?;
+});
+
+described!(RandomCrop "RandomCrop", RandomCrop::new(1, 1), |self, k| {
+    k.need("height", &mut self.height)?;
+    k.need("width", &mut self.width)?;
+});

@@ -1,8 +1,11 @@
 //! The cells that Keras has.
 
 use super::{Cell, Recurrent};
+use crate::describe::{Described, Description, Keys};
 use crate::init::Init;
+use crate::layers::Meta;
 use crate::layers::{Activation, Constraint, Cx, Regularizer, WeightSpec};
+use crate::recipe::RecipeError;
 use crate::tensor::Tensor;
 use craneflow_ir::Shape;
 
@@ -30,6 +33,14 @@ impl Weights {
         }
     }
 
+    fn keys(&mut self, k: &mut Keys<'_, '_>) -> Result<(), RecipeError> {
+        k.need("units", &mut self.units)?;
+        k.key("use_bias", &mut self.use_bias)?;
+        k.weight("kernel", &mut self.kernel)?;
+        k.weight("recurrent", &mut self.recurrent)?;
+        k.weight("bias", &mut self.bias)
+    }
+
     /// The input times its kernel: `[batch, time, gates * units]`.
     fn project(&self, cx: &mut Cx, x: &Tensor) -> Tensor {
         let shape = [x.dim(-1), self.gates * self.units];
@@ -49,7 +60,25 @@ impl Weights {
 }
 
 macro_rules! common {
-    ($Cell:ident) => {
+    ($Cell:ident $kind:literal [$($setting:ident),*]) => {
+        impl Described for Recurrent<$Cell> {
+            const KIND: &'static str = $kind;
+
+            fn blank() -> Self {
+                Recurrent::<$Cell>::new(1)
+            }
+
+            fn meta_mut(&mut self) -> &mut Meta {
+                &mut self.meta
+            }
+
+            fn keys(&mut self, k: &mut Keys<'_, '_>) -> Result<(), RecipeError> {
+                self.cell.weights.keys(k)?;
+                $(k.key(stringify!($setting), &mut self.cell.$setting)?;)*
+                self.common_keys(k)
+            }
+        }
+
         impl Recurrent<$Cell> {
             /// Sets the activation of the output (Keras: `Tanh`).
             pub fn activation(mut self, activation: Activation) -> Self {
@@ -122,9 +151,13 @@ impl SimpleRnn {
     }
 }
 
-common!(SimpleRnnCell);
+common!(SimpleRnnCell "SimpleRNN" [activation]);
 
 impl Cell for SimpleRnnCell {
+    fn description(layer: &Recurrent<Self>) -> Option<Description> {
+        crate::describe::description(layer)
+    }
+
     fn kind(&self) -> &'static str {
         "simple_rnn"
     }
@@ -189,9 +222,13 @@ impl Lstm {
     }
 }
 
-common!(LstmCell);
+common!(LstmCell "LSTM" [activation, recurrent_activation, unit_forget_bias]);
 
 impl Cell for LstmCell {
+    fn description(layer: &Recurrent<Self>) -> Option<Description> {
+        crate::describe::description(layer)
+    }
+
     fn kind(&self) -> &'static str {
         "lstm"
     }
@@ -265,7 +302,7 @@ impl Gru {
     }
 }
 
-common!(GruCell);
+common!(GruCell "GRU" [activation, recurrent_activation]);
 
 impl GruCell {
     /// The biases of the input and of the state.
@@ -280,6 +317,10 @@ impl GruCell {
 }
 
 impl Cell for GruCell {
+    fn description(layer: &Recurrent<Self>) -> Option<Description> {
+        crate::describe::description(layer)
+    }
+
     fn kind(&self) -> &'static str {
         "gru"
     }
