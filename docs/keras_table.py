@@ -107,9 +107,10 @@ LearningRateSchedule=Schedule::Custom PiecewiseConstantDecay=Schedule::Piecewise
 PolynomialDecay=Schedule::Polynomial
 """,
     "callbacks": """
-Callback=FitOptions::on_epoch History=History LambdaCallback=FitOptions::on_epoch
-LearningRateScheduler=FitOptions::schedule ProgbarLogger=Verbose SwapEMAWeights=Model::use_averages
-EarlyStopping=FitOptions::on_epoch
+BackupAndRestore=BackupAndRestore CSVLogger=CsvLogger Callback=Callback EarlyStopping=EarlyStopping
+History=History LambdaCallback=LambdaCallback LearningRateScheduler=LearningRateScheduler
+ModelCheckpoint=ModelCheckpoint ProgbarLogger=Verbose ReduceLROnPlateau=ReduceLROnPlateau
+SwapEMAWeights=Model::use_averages TensorBoard=TensorBoard TerminateOnNaN=TerminateOnNaN
 """,
     "initializers": """
 Constant=Init::Constant GlorotNormal=Init::GlorotNormal GlorotUniform=Init::GlorotUniform
@@ -135,8 +136,7 @@ NONE = {
         for name in """AugMix AutoContrast ContrastLimitedAdaptiveHistogramEqualization ConvLSTM1D
         ConvLSTM2D ConvLSTM3D CutMix Equalization MaxNumBoundingBoxes MelSpectrogram MixUp RandAugment
         RandomColorJitter RandomElasticTransform RandomGaussianBlur RandomPerspective RandomSharpness
-        STFTSpectrogram BackupAndRestore CSVLogger ModelCheckpoint ReduceLROnPlateau TensorBoard
-        TerminateOnNaN STFT STFTInitializer""".split()
+        STFTSpectrogram STFT STFTInitializer""".split()
     },
     "LossScaleOptimizer": "weights are f32; nothing is scaled",
     "CallbackList": "internal to Keras",
