@@ -1,0 +1,53 @@
+"""What the scripts share: tables, tokens, and three runs of a model."""
+
+import csv
+import os
+import re
+import sys
+import time
+from collections import Counter
+
+os.environ.setdefault("KERAS_BACKEND", "jax")
+import keras
+import numpy as np
+
+csv.field_size_limit(sys.maxsize)
+
+
+def table(path):
+    with open(path, newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def tokens(text):
+    """Runs of letters, digits and apostrophes in lower case; any other character that is no space."""
+    return re.findall(r"[^\W_]+(?:'+[^\W_]*)*|'+[^\W_]*(?:'+[^\W_]*)*|[^\w\s]|_", text.lower())
+
+
+class Vocabulary:
+    """The most frequent tokens; 0 is padding, 1 is what is not known."""
+
+    def __init__(self, texts, size):
+        counts = Counter(token for text in texts for token in tokens(text))
+        order = sorted(counts, key=lambda token: (-counts[token], token))[: size - 2]
+        self.numbers = {token: i + 2 for i, token in enumerate(order)}
+
+    def encode(self, texts, length):
+        result = np.zeros((len(texts), length), np.int32)
+        for row, text in zip(result, texts):
+            numbers = [self.numbers.get(token, 1) for token in tokens(text)[:length]]
+            row[: len(numbers)] = numbers
+        return result
+
+
+def runs(name, build, train, test, epochs, batch_size, seeds=(1, 2, 3)):
+    """Trains three times and prints the last metrics of the held-out part and seconds."""
+    for seed in seeds:
+        keras.utils.set_random_seed(seed)
+        model = build()
+        start = time.perf_counter()
+        model.fit(*train, epochs=epochs, batch_size=batch_size, verbose=0)
+        seconds = time.perf_counter() - start
+        result = model.evaluate(*test, verbose=0, return_dict=True)
+        numbers = ", ".join(f"{key} {value:.4f}" for key, value in result.items())
+        print(f"{name}, seed {seed}: {numbers}, {seconds:.1f} s", flush=True)
