@@ -126,7 +126,7 @@ fn layers_of_series() {
     ));
     again(&series(TimeDistributed::new(Dense::new(2))));
     again(&series(
-        MultiHeadAttention::grouped(4, 2, 3)
+        MultiHeadAttention::grouped(4, 2, 6)
             .causal()
             .rotary(1000.0)
             .no_bias(),
