@@ -75,6 +75,22 @@ fn damaged_programs_are_errors() {
 }
 
 #[test]
+fn results_declared_as_narrow_types_that_they_are_not_are_errors() {
+    for declared in ["i4", "ui2", "f8E4M3FN"] {
+        for operand in ["f32", "i32", "i8", "i1"] {
+            let (x, y) = (format!("tensor<{operand}>"), format!("tensor<{declared}>"));
+            let program = format!(
+                "func.func public @main(%arg0: {x}) -> {y} {{\n  \
+                 %0 = \"stablehlo.add\"(%arg0, %arg0) : ({x}, {x}) -> {y}\n  return %0 : {y}\n}}\n"
+            );
+            let expected =
+                declared == "i4" && operand == "i8" || declared == "f8E4M3FN" && operand == "f32";
+            assert_eq!(import(program.as_bytes()).is_ok(), expected, "{program}");
+        }
+    }
+}
+
+#[test]
 fn every_beginning_is_an_error() {
     for case in cases::corpus()
         .iter()
