@@ -12,6 +12,10 @@ const MOST_WORK: (usize, usize) = (1 << 20, 1 << 24);
 const ITEMS: usize = 16;
 /// Bytes of a panel of B as deep as a block of k: half of L1.
 const PANEL: usize = 16 << 10;
+/// Most bytes of B that tiles walk over again and again, along rows: a part of L2.
+const NEAR: usize = 256 << 10;
+/// What reading a panel costs when it is copied, in readings: its lines come from far and are not in a row.
+const COPIED: usize = 4;
 /// Panels longer than this many blocks of k are walked block by block.
 const WHOLE: usize = 4;
 /// Most accumulators of a block that waits for the next block of k, in bytes: a part of L2.
@@ -34,6 +38,8 @@ pub struct Blocking {
     pub column_tiles: usize,
     /// Whether a tile takes all of k at once.
     pub whole: bool,
+    /// Whether tiles follow each other along rows rather than down columns.
+    pub along_rows: bool,
 }
 
 /// What one grid item computes.
@@ -61,6 +67,7 @@ impl Blocking {
             row_tiles: 1,
             column_tiles: 1,
             whole: k <= WHOLE * depth,
+            along_rows: false,
         };
         blocking.cut(view, size);
         blocking
@@ -88,14 +95,24 @@ impl Blocking {
             let even = (1..=most).rev().find(|&r| high.is_multiple_of(r));
             (t, even.filter(|_| exact).unwrap_or(most))
         };
+        let copied = self.spread(view) && !self.whole && !view.needs_pack(self);
+        let panel = match copied {
+            true => COPIED * self.width,
+            false => self.width,
+        };
         let traffic = |&(t, r): &(usize, usize)| {
-            let per_work = (r * self.rows + t * self.width) as f64 / (r * t) as f64;
+            let per_work = (r * self.rows + t * panel) as f64 / (r * t) as f64;
             (per_work * 1024.0) as usize
         };
         let blocks = (1..=wide).filter(even).map(block);
         let fits = blocks.clone().filter(|&(t, r)| t * r <= tiles);
         let best = fits.min_by_key(traffic).or(blocks.min_by_key(|b| b.0));
         (self.column_tiles, self.row_tiles) = best.unwrap_or((wide, 1));
+        // Along rows, what an epilogue reads and writes is in sequence, and comes before it is asked for.
+        if self.whole && wide > 1 && wide <= tiles && n * k * size <= NEAR {
+            (self.column_tiles, self.row_tiles) = block(wide);
+            self.along_rows = true;
+        }
     }
 
     /// Rows of a block.
@@ -158,14 +175,14 @@ impl Blocking {
     /// Whether each block of k of a panel of B is copied before it is used: its lines are spread over the
     /// cache so that they would displace each other, and enough rows use it.
     pub fn copies_panel(&self, view: &View) -> bool {
-        let stride = view
-            .k
-            .extents
-            .len()
-            .checked_sub(1)
-            .and_then(|last| view.b_step(last));
-        let spread = stride.is_some_and(|s| s.unsigned_abs() as usize > self.width);
-        !self.whole && self.lanes > 1 && spread && self.row_tiles >= 8
+        !self.whole && self.lanes > 1 && self.spread(view) && self.row_tiles >= 8
+    }
+
+    /// Whether the rows of a panel of B lie apart.
+    fn spread(&self, view: &View) -> bool {
+        let last = view.k.extents.len().checked_sub(1);
+        let stride = last.and_then(|last| view.b_step(last));
+        stride.is_some_and(|s| s.unsigned_abs() as usize > self.width)
     }
 }
 

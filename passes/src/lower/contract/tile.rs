@@ -68,31 +68,42 @@ impl Product<'_> {
         let b = self.blocking;
         let acc = k.scratch(self.view.dtype, b.rows * b.width);
         let ragged = self.view.n.count() % b.width;
+        let full = b.column_tiles - (ragged > 0) as usize;
+        let mut tile = |k: &mut KernelBuilder, rt: &Index, ct: &Index, columns: usize| {
+            let tile = Tile {
+                product: self,
+                item,
+                acc,
+                row: item.row.add(&rt.mul(b.rows as i64)),
+                column: item.column.add(&ct.mul(b.width as i64)),
+                place: Index::default(),
+                stride: b.width,
+                panel: None,
+            };
+            tile.run(k, true, &Index::default(), &self.view.k.extents);
+            let sums = Sums {
+                row: tile.row,
+                column: tile.column,
+                rows: b.rows,
+                columns,
+                acc,
+                stride: b.width,
+            };
+            store(k, sums);
+        };
+        if b.along_rows {
+            return k.each(b.row_tiles, LoopKind::Serial, |k, rt| {
+                k.each(full, LoopKind::Serial, |k, ct| tile(k, &rt, &ct, b.width));
+                if ragged > 0 {
+                    tile(k, &rt, &Index::from(full), ragged);
+                }
+            });
+        }
         let mut column = |k: &mut KernelBuilder, ct: Index, columns: usize| {
             k.each(b.row_tiles, LoopKind::Serial, |k, rt| {
-                let tile = Tile {
-                    product: self,
-                    item,
-                    acc,
-                    row: item.row.add(&rt.mul(b.rows as i64)),
-                    column: item.column.add(&ct.mul(b.width as i64)),
-                    place: Index::default(),
-                    stride: b.width,
-                    panel: None,
-                };
-                tile.run(k, true, &Index::default(), &self.view.k.extents);
-                let sums = Sums {
-                    row: tile.row,
-                    column: tile.column,
-                    rows: b.rows,
-                    columns,
-                    acc,
-                    stride: b.width,
-                };
-                store(k, sums);
+                tile(k, &rt, &ct, columns)
             });
         };
-        let full = b.column_tiles - (ragged > 0) as usize;
         k.each(full, LoopKind::Serial, |k, ct| column(k, ct, b.width));
         if ragged > 0 {
             column(k, Index::from(full), ragged);
