@@ -211,6 +211,46 @@ impl Dataset {
         self.split(seed, fraction, &mut quota, |sample| ids[[sample]] as usize)
     }
 
+    /// `folds` splits: in each, another part of about equal size is held out, so that every sample is
+    /// held out once.
+    pub fn k_fold(&self, seed: u64, folds: usize) -> Result<Vec<Split>, DataError> {
+        self.folds(folds, Rng::new(seed).permutation(self.len()))
+    }
+
+    /// As [`Dataset::k_fold`], with each class spread evenly over the folds.
+    pub fn k_fold_stratified(&self, seed: u64, folds: usize) -> Result<Vec<Split>, DataError> {
+        let Labels::Classes(ids) = &self.labels else {
+            return Err(DataError::NoClasses {
+                name: self.name.clone(),
+            });
+        };
+        let mut order = Rng::new(seed).permutation(self.len());
+        // Stable: within a class the order stays random.
+        order.sort_by_key(|&sample| ids[[sample]]);
+        self.folds(folds, order)
+    }
+
+    /// Deals the samples out to the folds in turn.
+    fn folds(&self, folds: usize, order: Vec<usize>) -> Result<Vec<Split>, DataError> {
+        if folds < 2 || folds > self.len() {
+            return Err(DataError::Folds {
+                name: self.name.clone(),
+                folds,
+                samples: self.len(),
+            });
+        }
+        let part = |fold: usize, held: bool| {
+            let dealt = order.iter().enumerate();
+            let chosen = dealt.filter(|(i, _)| (i % folds == fold) == held);
+            self.select(&chosen.map(|(_, &sample)| sample).collect::<Vec<_>>())
+        };
+        let split = |fold: usize| Split {
+            train: part(fold, false),
+            test: part(fold, true),
+        };
+        Ok((0..folds).map(split).collect())
+    }
+
     /// Walks the samples in random order and holds out the first `quota` of each stratum.
     fn split(
         &self,

@@ -163,13 +163,37 @@ pub enum DataError {
         /// What the decoder said.
         source: png::DecodingError,
     },
-    /// A JPEG file that cannot be decoded.
-    #[error("{}: damaged JPEG: {message}", path.display())]
-    Jpeg {
+    /// A file that its format's reader refuses.
+    #[error("{}: damaged {format}: {message}", path.display())]
+    Damaged {
         /// The file.
         path: PathBuf,
-        /// What the decoder said.
+        /// What it should be.
+        format: &'static str,
+        /// What is wrong.
         message: String,
+    },
+    /// A sound with another number of samples in a second than the others.
+    #[error("{}: {found} samples in a second, expected {expected}; convert it first", path.display())]
+    SoundRate {
+        /// The file.
+        path: PathBuf,
+        /// Its samples in a second.
+        found: u32,
+        /// Those of the others.
+        expected: u32,
+    },
+    /// Samples that cannot be cut into so many parts.
+    #[error(
+        "data set `{name}`: {samples} samples do not make {folds} folds; at least 2 folds, each of at least one sample"
+    )]
+    Folds {
+        /// The data set.
+        name: String,
+        /// Number of folds.
+        folds: usize,
+        /// Number of samples.
+        samples: usize,
     },
     /// A JSON file of labels that is not an array of small numbers.
     #[error("{}: expected a JSON array of labels: {source}", path.display())]

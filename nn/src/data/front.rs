@@ -1,10 +1,12 @@
 //! What stands between files and the inputs of a model: it is saved with the model, and does the same
 //! to samples to predict that it did to those of the training.
 
+use super::folder::{self, ClassFolder};
 use super::images::{self, ImageSize};
 use super::prepare::Prepared;
+use super::sounds::{self, SoundFormat};
 use super::table::Table;
-use super::text::Vocabulary;
+use super::text::{self, Vocabulary};
 use super::{DataError, Dataset, npy};
 use ndarray::{Array2, ArrayD, IxDyn};
 use serde::{Deserialize, Serialize};
@@ -27,6 +29,8 @@ pub enum Front {
     },
     /// As pictures.
     Images(ImageSize),
+    /// As sounds.
+    Sounds(SoundFormat),
     /// As texts.
     Text {
         /// The column of texts, where they are in a table.
@@ -78,19 +82,32 @@ impl Front {
         })
     }
 
-    /// Reads a file, or all pictures of a folder.
+    /// Reads a file, or all pictures, sounds or texts of a folder, each of which is a sample.
     pub fn read(&self, path: &Path) -> Result<Unlabelled, DataError> {
-        if let (Front::Images(_), true) = (self, path.is_dir()) {
-            let files = images::pictures(path)?;
-            if files.is_empty() {
-                return Err(DataError::Empty { path: path.into() });
-            }
-            return self.pictures(&files);
+        let endings: &[&str] = match self {
+            Front::Images(_) => &images::ENDINGS,
+            Front::Sounds(_) => &sounds::ENDINGS,
+            Front::Text { .. } => &text::ENDINGS,
+            Front::Arrays | Front::Table { .. } => &[],
+        };
+        if !path.is_dir() || endings.is_empty() {
+            return self.parse(&super::bytes::read(path)?, path);
         }
-        if let Front::Images(_) = self {
-            return self.pictures(&[path.to_path_buf()]);
+        let files = folder::files(path, endings)?;
+        if files.is_empty() {
+            return Err(DataError::Empty { path: path.into() });
         }
-        self.parse(&super::bytes::read(path)?, path)
+        if let Front::Text { .. } = self {
+            let texts = files
+                .iter()
+                .map(text::read)
+                .collect::<Result<Vec<_>, _>>()?;
+            return Ok(Unlabelled {
+                inputs: self.texts(texts.iter().map(String::as_str)),
+                names: files.iter().map(|f| f.display().to_string()).collect(),
+            });
+        }
+        self.each(&files)
     }
 
     /// The samples in the bytes of a file; `path` is for messages.
@@ -118,6 +135,14 @@ impl Front {
                 let names = rows.iter().map(|row| (row + 1).to_string()).collect();
                 Ok(Unlabelled { inputs, names })
             }
+            Front::Sounds(format) => {
+                let samples = sounds::parse(bytes, path)?.fitted(*format, path)?;
+                let shape = IxDyn(&[1, format.length, 1]);
+                Ok(Unlabelled {
+                    inputs: ArrayD::from_shape_vec(shape, samples).expect("is of that length"),
+                    names: vec![path.display().to_string()],
+                })
+            }
             Front::Images(size) => {
                 let image = images::decode(bytes, path, *size)?;
                 let shape = IxDyn(&[1, size.height, size.width, size.channels]);
@@ -130,7 +155,8 @@ impl Front {
             Front::Text {
                 column, delimiter, ..
             } => {
-                let table = path.extension().is_some_and(|e| e == "csv" || e == "tsv");
+                let ending = path.extension().and_then(|e| e.to_str());
+                let table = matches!(ending, Some("csv" | "tsv"));
                 let texts = match table {
                     true => {
                         let table = Table::parse(bytes, path, *delimiter)?;
@@ -158,9 +184,14 @@ impl Front {
                 prepared,
             } => Ok(prepared.dataset(&Table::read(path, *delimiter)?)?.0),
             Front::Images(size) => {
-                let mut folder = images::ImageFolder::open(path)?;
+                let mut folder = ClassFolder::open(path, &images::ENDINGS)?;
                 folder.renumber(classes)?;
-                folder.load(&super::stem(path), *size)
+                images::load(&folder, &super::stem(path), *size)
+            }
+            Front::Sounds(format) => {
+                let mut folder = ClassFolder::open(path, &sounds::ENDINGS)?;
+                folder.renumber(classes)?;
+                sounds::load(&folder, &super::stem(path), *format)
             }
             Front::Text {
                 column,
@@ -193,7 +224,8 @@ impl Front {
         array.expect("rows have one length").into_dyn()
     }
 
-    fn pictures(&self, files: &[std::path::PathBuf]) -> Result<Unlabelled, DataError> {
+    /// Reads files of one sample each.
+    fn each(&self, files: &[std::path::PathBuf]) -> Result<Unlabelled, DataError> {
         let mut all = vec![];
         for file in files {
             all.push(self.parse(&super::bytes::read(file)?, file)?);

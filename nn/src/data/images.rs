@@ -1,10 +1,11 @@
-//! Pictures: files (PNG, JPEG), folders with one folder for each class, and sizes.
+//! Pictures: files (PNG, JPEG) and sizes.
 
-use super::{DataError, Dataset, Labels, bytes};
+use super::folder::ClassFolder;
+use super::{DataError, Dataset, bytes};
 use craneflow_ir::Array;
 use ndarray::{ArrayD, IxDyn};
 use std::io::Cursor;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// The size that pictures are brought to.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, serde::Serialize, serde::Deserialize)]
@@ -67,90 +68,18 @@ pub fn natural_size(path: impl AsRef<Path>) -> Result<ImageSize, DataError> {
     })
 }
 
-/// The pictures of a folder: files in folders named after their classes. Names are in alphabetic
-/// order, so the samples are too.
-#[derive(Clone, PartialEq, Debug)]
-pub struct ImageFolder {
-    /// Names of the classes.
-    pub classes: Vec<String>,
-    /// Files and the numbers of their classes.
-    pub files: Vec<(PathBuf, i32)>,
-}
+/// Endings of the files that are read.
+pub const ENDINGS: [&str; 3] = ["png", "jpg", "jpeg"];
 
-impl ImageFolder {
-    /// Looks what is in a folder.
-    pub fn open(folder: impl AsRef<Path>) -> Result<ImageFolder, DataError> {
-        let folder = folder.as_ref();
-        let mut found = ImageFolder {
-            classes: vec![],
-            files: vec![],
-        };
-        for class in entries(folder)?.into_iter().filter(|p| p.is_dir()) {
-            let files = pictures(&class)?;
-            if files.is_empty() {
-                continue;
-            }
-            let id = found.classes.len() as i32;
-            let name = class.file_name().unwrap_or_default();
-            found.classes.push(name.to_string_lossy().into_owned());
-            found.files.extend(files.into_iter().map(|file| (file, id)));
-        }
-        match found.files.is_empty() {
-            true => Err(DataError::Empty {
-                path: folder.into(),
-            }),
-            false => Ok(found),
-        }
+/// Reads the pictures of a folder with one folder for each class: `[pictures, height, width, channels]`.
+pub fn load(folder: &ClassFolder, name: &str, size: ImageSize) -> Result<Dataset, DataError> {
+    let mut pixels = vec![];
+    for (file, _) in &folder.files {
+        pixels.extend(floats(&read(file, size)?));
     }
-
-    /// Numbers the classes as they are numbered elsewhere.
-    pub fn renumber(&mut self, classes: &[String]) -> Result<(), DataError> {
-        for (file, id) in &mut self.files {
-            let name = &self.classes[*id as usize];
-            let found = classes.iter().position(|c| c == name);
-            *id = found.ok_or_else(|| DataError::Column {
-                path: file.clone(),
-                wanted: format!("for the class `{name}`"),
-                columns: classes.join(", "),
-            })? as i32;
-        }
-        self.classes = classes.to_vec();
-        Ok(())
-    }
-
-    /// Reads all pictures.
-    pub fn load(&self, name: &str, size: ImageSize) -> Result<Dataset, DataError> {
-        let mut pixels = vec![];
-        for (file, _) in &self.files {
-            pixels.extend(floats(&read(file, size)?));
-        }
-        let shape = IxDyn(&[self.files.len(), size.height, size.width, size.channels]);
-        let inputs = ArrayD::from_shape_vec(shape, pixels).expect("all have one size");
-        let ids: Vec<i32> = self.files.iter().map(|(_, id)| *id).collect();
-        let labels = Labels::Classes(ndarray::Array1::from(ids).into_dyn());
-        Dataset::new(name, inputs, labels, self.classes.clone())
-    }
-}
-
-/// The pictures in a folder, in alphabetic order.
-pub fn pictures(folder: &Path) -> Result<Vec<PathBuf>, DataError> {
-    let is_picture = |path: &PathBuf| {
-        let extension = path.extension().map(|e| e.to_string_lossy().to_lowercase());
-        matches!(extension.as_deref(), Some("png" | "jpg" | "jpeg"))
-    };
-    Ok(entries(folder)?.into_iter().filter(is_picture).collect())
-}
-
-fn entries(folder: &Path) -> Result<Vec<PathBuf>, DataError> {
-    let io = |source| DataError::Io {
-        path: folder.into(),
-        source,
-    };
-    let entries = std::fs::read_dir(folder).map_err(io)?;
-    let paths: Result<Vec<PathBuf>, _> = entries.map(|e| e.map(|e| e.path())).collect();
-    let mut paths = paths.map_err(io)?;
-    paths.sort();
-    Ok(paths)
+    let shape = IxDyn(&[folder.files.len(), size.height, size.width, size.channels]);
+    let inputs = ArrayD::from_shape_vec(shape, pixels).expect("all have one size");
+    Dataset::new(name, inputs, folder.labels(), folder.classes.clone())
 }
 
 /// The numbers of an `f32` array.
@@ -183,8 +112,9 @@ fn png(bytes: &[u8], path: &Path) -> Result<Raw, DataError> {
 }
 
 fn jpeg(bytes: &[u8], path: &Path) -> Result<Raw, DataError> {
-    let wrong = |message: String| DataError::Jpeg {
+    let wrong = |message: String| DataError::Damaged {
         path: path.into(),
+        format: "JPEG",
         message,
     };
     let mut decoder = zune_jpeg::JpegDecoder::new(Cursor::new(bytes));

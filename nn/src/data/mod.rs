@@ -17,6 +17,7 @@ pub mod cifar;
 pub mod csv;
 mod dataset;
 mod error;
+pub mod folder;
 pub mod front;
 pub mod idx;
 pub mod images;
@@ -25,6 +26,7 @@ pub mod npy;
 pub mod pipeline;
 pub mod prepare;
 mod sheet;
+pub mod sounds;
 pub mod table;
 #[cfg(test)]
 mod tests;

@@ -4,7 +4,7 @@
 //! column whose cells are all numbers holds numbers, any other holds words. Empty cells and the usual
 //! marks (`?`, `NA`, `nan`, ...) are missing.
 
-use super::{CellProblem, DataError, bytes, csv};
+use super::{CellProblem, DataError, bytes, csv, text};
 use std::path::{Path, PathBuf};
 
 /// The cells of a column; `None` is missing.
@@ -87,9 +87,13 @@ impl Table {
         })
     }
 
-    /// Reads a table with a header; plain or gzip, cells separated by `delimiter`.
+    /// Reads a table with a header; plain or gzip, cells separated by `delimiter`. A folder with one
+    /// folder of `.txt` files for each class is a table with the columns `text` and `class`.
     pub fn read(path: impl AsRef<Path>, delimiter: u8) -> Result<Table, DataError> {
         let path = path.as_ref();
+        if path.is_dir() {
+            return text::folder(path);
+        }
         Table::parse(&bytes::read(path)?, path, delimiter)
     }
 

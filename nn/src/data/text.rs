@@ -1,7 +1,11 @@
 //! Text as numbers: characters or words, from a vocabulary that the training part gives.
 
+use super::folder::ClassFolder;
+use super::table::Column;
+use super::{DataError, Table, bytes};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::path::Path;
 
 /// What a token is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
@@ -12,6 +16,31 @@ pub enum Unit {
     Words,
     /// A character.
     Characters,
+}
+
+/// Endings of the files that are read.
+pub const ENDINGS: [&str; 1] = ["txt"];
+
+/// Reads a text. What is not UTF-8 is replaced.
+pub fn read(path: impl AsRef<Path>) -> Result<String, DataError> {
+    let bytes = bytes::read(path.as_ref())?;
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+/// The table of the texts in a folder with one folder for each class.
+pub(super) fn folder(path: &Path) -> Result<Table, DataError> {
+    let found = ClassFolder::open(path, &ENDINGS)?;
+    let (mut texts, mut classes) = (vec![], vec![]);
+    for (file, id) in &found.files {
+        texts.push(Some(read(file)?));
+        classes.push(Some(found.classes[*id as usize].clone()));
+    }
+    let names = ["text", "class"].map(str::to_string).to_vec();
+    Table::new(
+        path,
+        names,
+        vec![Column::Words(texts), Column::Words(classes)],
+    )
 }
 
 /// Tokens by number. 0 is padding, 1 is what is not known.

@@ -1,9 +1,11 @@
 //! The part `[data]`: where samples come from and what is done to them.
 
 use crate::data::augment::Augment;
+use crate::data::folder::ClassFolder;
 use crate::data::front::Front;
-use crate::data::images::{ImageFolder, ImageSize, natural_size};
+use crate::data::images::{self, ImageSize, natural_size};
 use crate::data::prepare::{Missing, Preparation, Prepared, Scale, Task};
+use crate::data::sounds::{self, SoundFormat};
 use crate::data::table::Table;
 use crate::data::text::{Unit, Vocabulary};
 use crate::data::{self, DataError, Dataset, Labels, Split};
@@ -40,6 +42,10 @@ enum Kind {
         width: Option<usize>,
         channels: Option<usize>,
     },
+    Sounds {
+        rate: Option<u32>,
+        length: Option<usize>,
+    },
     Text(TextPlan),
 }
 
@@ -74,10 +80,14 @@ pub(super) fn plan(s: &Section<'_>, folder: &Path) -> Result<DataPlan, RecipeErr
             width: s.get("width")?,
             channels: s.get("channels")?,
         },
-        "text" => Kind::Text(text(s)?),
+        "sounds" => Kind::Sounds {
+            rate: s.with("rate", rate)?,
+            length: s.get("length")?,
+        },
+        "text" => Kind::Text(text(s, place(&train).is_dir())?),
         word => {
             let node = s.node("kind").expect("it was read");
-            return Err(node.unknown(word, &["known", "table", "images", "text"]));
+            return Err(node.unknown(word, &["known", "table", "images", "sounds", "text"]));
         }
     };
     Ok(DataPlan {
@@ -98,6 +108,12 @@ fn delimiter(s: &Section<'_>) -> Result<u8, RecipeError> {
         _ => Err(node.error("expected one ASCII character, such as \",\" or \"\\t\"")),
     };
     Ok(s.with("delimiter", one)?.unwrap_or(b','))
+}
+
+/// Samples of a sound in a second.
+fn rate(node: &Node<'_>) -> Result<u32, RecipeError> {
+    let number = u32::try_from(usize::from_node(node)?);
+    number.map_err(|_| node.error("expected a whole number below 2^32"))
 }
 
 fn table(s: &Section<'_>) -> Result<Kind, RecipeError> {
@@ -138,12 +154,17 @@ fn table(s: &Section<'_>) -> Result<Kind, RecipeError> {
     })
 }
 
-fn text(s: &Section<'_>) -> Result<TextPlan, RecipeError> {
+/// `folder` says whether texts are files, whose table has columns of known names.
+fn text(s: &Section<'_>, folder: bool) -> Result<TextPlan, RecipeError> {
     let units = [("words", Unit::Words), ("characters", Unit::Characters)];
+    let name = |key: &'static str, usual: &str| match folder {
+        true => s.or(key, usual.to_string()),
+        false => s.need(key),
+    };
     Ok(TextPlan {
         delimiter: delimiter(s)?,
-        column: s.need("column")?,
-        target: s.need("target")?,
+        column: name("column", "text")?,
+        target: name("target", "class")?,
         unit: s.with("tokens", |n| n.one_of(&units))?.unwrap_or_default(),
         vocabulary: s.or("vocabulary", 10_000)?,
         length: s.or("length", 200)?,
@@ -191,7 +212,7 @@ impl DataPlan {
                 width,
                 channels,
             } => {
-                let train = ImageFolder::open(&self.train)?;
+                let train = ClassFolder::open(&self.train, &images::ENDINGS)?;
                 let natural = natural_size(&train.files[0].0)?;
                 let size = ImageSize {
                     height: height.unwrap_or(natural.height),
@@ -199,19 +220,43 @@ impl DataPlan {
                     channels: channels.unwrap_or(natural.channels),
                 };
                 let name = data::stem(Path::new(&self.train));
-                let data = train.load(&name, size)?;
-                let test = self.test.as_ref().map(|path| {
-                    let mut test = ImageFolder::open(path)?;
-                    test.renumber(&train.classes)?;
-                    test.load(&name, size)
-                });
+                let load = |folder: &ClassFolder| images::load(folder, &name, size);
                 Ok(Loaded {
-                    split: self.split(data, test.transpose()?)?,
+                    split: self.folders(&train, &images::ENDINGS, load)?,
                     front: Front::Images(size),
+                })
+            }
+            Kind::Sounds { rate, length } => {
+                let train = ClassFolder::open(&self.train, &sounds::ENDINGS)?;
+                let first = sounds::read(&train.files[0].0)?;
+                let format = SoundFormat {
+                    rate: rate.unwrap_or(first.rate),
+                    length: length.unwrap_or(first.samples.len()),
+                };
+                let name = data::stem(Path::new(&self.train));
+                let load = |folder: &ClassFolder| sounds::load(folder, &name, format);
+                Ok(Loaded {
+                    split: self.folders(&train, &sounds::ENDINGS, load)?,
+                    front: Front::Sounds(format),
                 })
             }
             Kind::Text(plan) => self.text(plan),
         }
+    }
+
+    /// The samples of a folder and those of the folder to be judged by, or else a part of them.
+    fn folders(
+        &self,
+        train: &ClassFolder,
+        endings: &[&str],
+        load: impl Fn(&ClassFolder) -> Result<Dataset, DataError>,
+    ) -> Result<Split, DataError> {
+        let test = self.test.as_ref().map(|path| {
+            let mut test = ClassFolder::open(path, endings)?;
+            test.renumber(&train.classes)?;
+            load(&test)
+        });
+        self.split(load(train)?, test.transpose()?)
     }
 
     fn split(&self, train: Dataset, test: Option<Dataset>) -> Result<Split, DataError> {

@@ -2,7 +2,8 @@
 
 use super::refusal;
 use crate::data::augment::Augment;
-use crate::data::images::{self, ImageFolder, ImageSize};
+use crate::data::folder::ClassFolder;
+use crate::data::images::{self, ENDINGS, ImageSize};
 use crate::rng::Rng;
 use craneflow_ir::Array;
 use std::path::Path;
@@ -75,9 +76,9 @@ fn folders_are_classes() {
             }
         }
     }
-    let mut found = ImageFolder::open(folder.path()).expect("opens");
+    let mut found = ClassFolder::open(folder.path(), &ENDINGS).expect("opens");
     assert_eq!(found.classes, ["a", "b"]);
-    let data = found.load("x", size(1, 1, 1)).expect("loads");
+    let data = images::load(&found, "x", size(1, 1, 1)).expect("loads");
     assert_eq!(
         data.inputs().iter().copied().collect::<Vec<f32>>(),
         [0.0, 0.0, 1.0, 1.0]
@@ -87,7 +88,7 @@ fn folders_are_classes() {
         .expect("are known");
     assert_eq!(found.files[0].1, 1);
     assert!(refusal(found.renumber(&["b".to_string()])).contains("for the class `a`"));
-    refusal(ImageFolder::open(folder.path().join("empty")));
+    refusal(ClassFolder::open(folder.path().join("empty"), &ENDINGS));
 }
 
 #[test]

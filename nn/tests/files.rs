@@ -1,0 +1,162 @@
+//! Sounds, folders of texts, folds.
+
+use craneflow_nn::data::folder::ClassFolder;
+use craneflow_nn::data::front::Front;
+use craneflow_nn::data::sounds::{self, SoundFormat};
+use craneflow_nn::data::table::Table;
+use craneflow_nn::data::{DataError, Dataset, Labels};
+use craneflow_nn::recipe::Recipe;
+use ndarray::{ArrayD, IxDyn};
+use std::fmt::Debug;
+use std::io::Cursor;
+use std::path::Path;
+use tempfile::tempdir;
+
+/// The message with which a reader refuses a file.
+fn refusal<T: Debug>(outcome: Result<T, DataError>) -> String {
+    outcome.expect_err("the file is wrong").to_string()
+}
+
+fn array<T: Clone>(shape: &[usize], elements: &[T]) -> ArrayD<T> {
+    ArrayD::from_shape_vec(IxDyn(shape), elements.to_vec()).expect("is of that size")
+}
+
+fn wav(rate: u32, channels: u16, bits: u16, samples: &[i32]) -> Vec<u8> {
+    let spec = hound::WavSpec {
+        channels,
+        sample_rate: rate,
+        bits_per_sample: bits,
+        sample_format: hound::SampleFormat::Int,
+    };
+    let mut bytes = Cursor::new(vec![]);
+    let mut writer = hound::WavWriter::new(&mut bytes, spec).expect("a header");
+    for sample in samples {
+        writer.write_sample(*sample).expect("a sample");
+    }
+    writer.finalize().expect("an end");
+    bytes.into_inner()
+}
+
+#[test]
+fn sounds_are_mixed_fitted_and_refused() {
+    let path = Path::new("s.wav");
+    let stereo = wav(8000, 2, 16, &[16384, 0, -32768, -32768]);
+    let sound = sounds::parse(&stereo, path).expect("reads");
+    assert_eq!((sound.rate, &sound.samples[..]), (8000, &[0.25, -1.0][..]));
+    let format = |rate, length| SoundFormat { rate, length };
+    let fitted = |length| sound.clone().fitted(format(8000, length), path);
+    assert_eq!(fitted(3).expect("fits"), [0.25, -1.0, 0.0]);
+    assert_eq!(fitted(1).expect("fits"), [0.25]);
+    let message = refusal(sound.clone().fitted(format(16000, 1), path));
+    assert!(
+        message.contains("8000 samples in a second, expected 16000"),
+        "{message}"
+    );
+    for bytes in [&stereo[..20], b"RIFF", b""] {
+        assert!(refusal(sounds::parse(bytes, path)).starts_with("s.wav: damaged WAV: "));
+    }
+
+    let folder = tempdir().expect("a folder");
+    for (class, value) in [("no", 0), ("yes", 64)] {
+        std::fs::create_dir(folder.path().join(class)).expect("makes");
+        let file = folder.path().join(class).join("1.wav");
+        std::fs::write(file, wav(100, 1, 8, &[value, value])).expect("writes");
+    }
+    let found = ClassFolder::open(folder.path(), &sounds::ENDINGS).expect("opens");
+    let data = sounds::load(&found, "words", format(100, 2)).expect("loads");
+    assert_eq!(data.inputs(), &array(&[2, 2, 1], &[0.0, 0.0, 0.5, 0.5]));
+    assert_eq!(data.classes(), ["no", "yes"]);
+    let front = Front::Sounds(format(100, 2));
+    let found = front.read(&folder.path().join("yes")).expect("reads");
+    assert_eq!(found.inputs, array(&[1, 2, 1], &[0.5, 0.5]));
+    assert_eq!(Front::from_json(&front.to_json()).expect("reads"), front);
+}
+
+#[test]
+fn a_folder_of_texts_is_a_table() {
+    let folder = tempdir().expect("a folder");
+    for (class, text) in [("bad", "Dull.\nLong."), ("good", "Fine!")] {
+        std::fs::create_dir(folder.path().join(class)).expect("makes");
+        let file = folder.path().join(class).join("1.txt");
+        std::fs::write(file, text).expect("writes");
+    }
+    let table = Table::read(folder.path(), b',').expect("reads");
+    assert_eq!(table.names(), ["text", "class"]);
+    assert_eq!(table.columns()[0].word(0).as_deref(), Some("Dull.\nLong."));
+    assert_eq!(table.columns()[1].word(1).as_deref(), Some("good"));
+    refusal(Table::read(folder.path().join("bad"), b','));
+}
+
+#[test]
+fn folds_hold_every_sample_out_once() {
+    let x: Vec<f32> = (0..23).map(|i| i as f32).collect();
+    let ids: Vec<i32> = (0..23).map(|i| i32::from(i % 4 == 0)).collect();
+    let classes = vec!["a".to_string(), "b".to_string()];
+    let labels = Labels::Classes(array(&[23], &ids));
+    let data = Dataset::new("d", array(&[23, 1], &x), labels, classes).expect("fits");
+    for (stratified, folds) in [
+        (false, data.k_fold(3, 5).expect("fits")),
+        (true, data.k_fold_stratified(3, 5).expect("fits")),
+    ] {
+        let mut held: Vec<f32> = vec![];
+        for split in &folds {
+            assert!((4..=5).contains(&split.test.len()));
+            assert_eq!(split.train.len() + split.test.len(), 23);
+            let test: Vec<f32> = split.test.inputs().iter().copied().collect();
+            assert!(!split.train.inputs().iter().any(|x| test.contains(x)));
+            let rare = split.test.class_ids().expect("classes").sum();
+            assert!(!stratified || (1..=2).contains(&rare), "{rare}");
+            held.extend(test);
+        }
+        held.sort_by(f32::total_cmp);
+        assert_eq!(held, x);
+    }
+    assert_ne!(data.k_fold(3, 5).ok(), data.k_fold(4, 5).ok());
+    for folds in [0, 1, 24] {
+        let message = refusal(data.k_fold(1, folds));
+        assert!(message.contains("do not make"), "{message}");
+    }
+}
+
+#[test]
+fn descriptions_take_folders_of_sounds_and_of_texts() {
+    let folder = tempdir().expect("a folder");
+    for class in ["no", "yes"] {
+        let place = folder.path().join(class);
+        std::fs::create_dir(&place).expect("makes");
+        for number in 0..5 {
+            let sound = wav(100, 1, 8, &[number, -number, 1]);
+            std::fs::write(place.join(format!("{number}.wav")), sound).expect("writes");
+            let text = format!("{class} {number}");
+            std::fs::write(place.join(format!("{number}.txt")), text).expect("writes");
+        }
+    }
+    let load = |options: &str| {
+        let text = format!(
+            "[data]\ntrain = '{}'\n{options}\n[model]\nlayers = []\n",
+            folder.path().display()
+        );
+        let recipe = Recipe::parse(Path::new("m.toml"), &text).expect("is good");
+        recipe.load_data()
+    };
+    let sounds = load("kind = 'sounds'").expect("loads");
+    assert_eq!(sounds.split.train.input_shape(), [3, 1]);
+    assert_eq!((sounds.split.train.len(), sounds.split.test.len()), (8, 2));
+    let sounds = load("kind = 'sounds'\nlength = 7\nheld_out = 0.4").expect("loads");
+    assert_eq!(sounds.split.train.input_shape(), [7, 1]);
+    assert_eq!((sounds.split.train.len(), sounds.split.test.len()), (6, 4));
+    let wrong = load("kind = 'sounds'\nrate = 50").map(|_| ());
+    assert!(
+        wrong
+            .expect_err("is refused")
+            .to_string()
+            .contains("expected 50")
+    );
+    let texts = load("kind = 'text'\nlength = 2").expect("loads");
+    assert_eq!(texts.split.train.input_shape(), [2]);
+    assert_eq!(texts.split.train.classes(), ["no", "yes"]);
+    let found = texts.front.read(&folder.path().join("no")).expect("reads");
+    assert_eq!(found.inputs.shape(), [5, 2]);
+    let held_out = texts.front.labelled(folder.path(), &[]).expect("reads");
+    assert_eq!(held_out.len(), 10);
+}
