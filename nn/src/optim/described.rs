@@ -74,10 +74,10 @@ fn read<R: Rule>(s: &Section<'_>) -> Result<Tuned, RecipeError> {
     let mut rule = R::default();
     rule.keys(&mut Keys::Read(s, &Scope::default()))?;
     let mut tuned: Tuned = rule.into();
-    if !R::DECAYS {
-        if let Some(decay) = s.get("weight_decay")? {
-            tuned = tuned.weight_decay(decay);
-        }
+    if !R::DECAYS
+        && let Some(decay) = s.get("weight_decay")?
+    {
+        tuned = tuned.weight_decay(decay);
     }
     Ok(tuned)
 }
