@@ -17,7 +17,9 @@ Activation=Activation::layer ActivityRegularization=ActivityRegularization
 AdaptiveAveragePooling1D=AdaptiveAveragePool1D AdaptiveAveragePooling2D=AdaptiveAveragePool2D
 AdaptiveAveragePooling3D=AdaptiveAveragePool3D AdaptiveMaxPooling1D=AdaptiveMaxPool1D
 AdaptiveMaxPooling2D=AdaptiveMaxPool2D AdaptiveMaxPooling3D=AdaptiveMaxPool3D Add=Add
-AdditiveAttention=Attention::additive AlphaDropout=AlphaDropout Attention=Attention Average=Average
+AdditiveAttention=Attention::additive AlphaDropout=AlphaDropout Attention=Attention
+AutoContrast=AutoContrast Average=Average MelSpectrogram=MelSpectrogram STFTSpectrogram=StftSpectrogram
+RandomColorJitter=RandomColorJitter RandomGaussianBlur=RandomGaussianBlur RandomSharpness=RandomSharpness
 AveragePooling1D=AveragePool1D AveragePooling2D=AveragePool2D AveragePooling3D=AveragePool3D
 AvgPool1D=AveragePool1D AvgPool2D=AveragePool2D AvgPool3D=AveragePool3D BatchNormalization=BatchNorm
 Bidirectional=Bidirectional CategoryEncoding=CategoryEncoding CenterCrop=CenterCrop
@@ -133,10 +135,9 @@ NONE = {
     **{name: "runs another framework" for name in ["FlaxLayer", "JaxLayer", "TFSMLayer", "TorchModuleWrapper"]},
     **{
         name: LATER
-        for name in """AugMix AutoContrast ContrastLimitedAdaptiveHistogramEqualization ConvLSTM1D
-        ConvLSTM2D ConvLSTM3D CutMix Equalization MaxNumBoundingBoxes MelSpectrogram MixUp RandAugment
-        RandomColorJitter RandomElasticTransform RandomGaussianBlur RandomPerspective RandomSharpness
-        STFTSpectrogram STFT STFTInitializer""".split()
+        for name in """AugMix ContrastLimitedAdaptiveHistogramEqualization ConvLSTM1D
+        ConvLSTM2D ConvLSTM3D CutMix Equalization MaxNumBoundingBoxes MixUp RandAugment
+        RandomElasticTransform RandomPerspective STFT STFTInitializer""".split()
     },
     "LossScaleOptimizer": "weights are f32; nothing is scaled",
     "CallbackList": "internal to Keras",
@@ -158,6 +159,7 @@ DEVIATIONS = """
   support.
 - `Hashing` hashes whole numbers with a hash of its own. `StringLookup` and `TextVectorization` run on
   the host: `Model::set_text` keeps one with its model, and saves it.
+- `MelSpectrogram` counts `top_db` from the greatest number of each sound, not from that of the whole batch.
 - Strides, windows and paddings are arrays with a number for each axis; a wrong count does not compile.
 - The random layers draw from the model's own generator: other numbers than Keras's, the same on every
   machine.

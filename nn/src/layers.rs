@@ -3,6 +3,7 @@
 
 mod activation;
 mod attention;
+mod audio;
 mod conv;
 mod cx;
 mod dense;
@@ -21,6 +22,7 @@ mod weight;
 
 pub use activation::{Activation, ActivationLayer, ActivityRegularization, PRelu};
 pub use attention::{Attention, MultiHeadAttention};
+pub use audio::{MelSpectrogram, Scaling, SpectrogramMode, StftSpectrogram, Window};
 pub use conv::{
     Conv1D, Conv1DTranspose, Conv2D, Conv2DTranspose, Conv3D, Conv3DTranspose, ConvNd,
     ConvTransposeNd, DepthwiseConv1D, DepthwiseConv2D, DepthwiseConvNd, SeparableConv1D,
@@ -29,9 +31,10 @@ pub use conv::{
 pub use cx::{Cx, Mode};
 pub use dense::{Dense, EinsumDense, Embedding, ReversibleEmbedding};
 pub use image::{
-    CenterCrop, RandomBrightness, RandomContrast, RandomCrop, RandomErasing, RandomFlip,
-    RandomGrayscale, RandomHue, RandomInvert, RandomPosterization, RandomRotation,
-    RandomSaturation, RandomShear, RandomTranslation, RandomZoom, Resizing, Solarization,
+    AutoContrast, CenterCrop, RandomBrightness, RandomColorJitter, RandomContrast, RandomCrop,
+    RandomErasing, RandomFlip, RandomGaussianBlur, RandomGrayscale, RandomHue, RandomInvert,
+    RandomPosterization, RandomRotation, RandomSaturation, RandomSharpness, RandomShear,
+    RandomTranslation, RandomZoom, Resizing, Solarization,
 };
 pub use merge::{Add, Average, Concatenate, Dot, Lambda, Maximum, Minimum, Multiply, Subtract};
 pub use noise::{

@@ -91,6 +91,9 @@ fn layers_of_images() {
         &[0.1, 0.2, 0.3],
         &[1.0, 2.0, 0.1],
     )));
+    again(&image(RandomColorJitter::new(0.1, 0.2, 0.0, 0.3)));
+    again(&image(RandomGaussianBlur::new(0.5, 3, 1.0)));
+    again(&image(RandomSharpness::new(0.5)));
     again(&image(Flatten::new()));
     again(&image(Permute::new(&[3, 1, 2])));
     again(&image(Reshape::new([4, 48])));
@@ -140,6 +143,7 @@ fn layers_of_series() {
     again(&series(TransformerDecoder::new(2, 8).dropout(0.1)));
     again(&series(SinePositions::new(100.0)));
     again(&series(Masking::new(-1.0)));
+    again(&series(StftSpectrogram::new(4).frame_step(2)));
     again(&series(LayerNorm::new()));
     again(&series(RmsNorm::new().epsilon(1e-5)));
     again(&series(UnitNorm::new(&[1, 2])));

@@ -2,12 +2,14 @@
 //! training. Outside of training, the random layers do nothing.
 
 mod colour;
+mod filter;
 mod geometry;
 
 pub use colour::{
     RandomBrightness, RandomContrast, RandomErasing, RandomGrayscale, RandomHue, RandomInvert,
     RandomPosterization, RandomSaturation, Solarization,
 };
+pub use filter::{AutoContrast, RandomColorJitter, RandomGaussianBlur, RandomSharpness};
 pub use geometry::{
     RandomCrop, RandomFlip, RandomRotation, RandomShear, RandomTranslation, RandomZoom,
 };

@@ -309,6 +309,41 @@ fn preprocessing() -> Vec<Entry> {
                 .antialias(true),
         ),
         entry("center_crop", CenterCrop::new(3, 4)),
+        entry("auto_contrast", AutoContrast::new()),
+    ]
+}
+
+fn sounds() -> Vec<Entry> {
+    let parts = StftSpectrogram::new(8).frame_step(3);
+    let parts = parts.window(Window::Hamming).scaling(Scaling::Spectrum);
+    let mel = || {
+        let mel = MelSpectrogram::new(800.0, 6);
+        mel.fft_length(32).sequence_stride(8)
+    };
+    let linear = mel().sequence_length(20).max_freq(300.0);
+    vec![
+        entry("stft", StftSpectrogram::new(8).frame_step(4).fft_length(16)),
+        entry(
+            "stft_parts",
+            parts
+                .mode(SpectrogramMode::Stft)
+                .padding(Padding::Same)
+                .expand_dims(true),
+        ),
+        entry(
+            "stft_psd",
+            StftSpectrogram::new(10)
+                .mode(SpectrogramMode::Psd)
+                .periodic(true),
+        ),
+        entry("mel", mel()),
+        entry(
+            "mel_linear",
+            linear
+                .power_to_db(false)
+                .mag_exp(1.5)
+                .window(Window::Hamming),
+        ),
     ]
 }
 
@@ -390,7 +425,7 @@ fn layers_are_those_of_keras() {
 
 #[test]
 fn sequences_and_preprocessing_are_those_of_keras() {
-    walk("sequences", vec![sequences(), preprocessing()]);
+    walk("sequences", vec![sequences(), preprocessing(), sounds()]);
 }
 
 fn walk(name: &str, tables: Vec<Vec<Entry>>) {

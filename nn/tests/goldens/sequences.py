@@ -51,5 +51,27 @@ case("resizing", L.Resizing(3, 8), images, gradients=False)
 case("resizing_nearest", L.Resizing(3, 8, interpolation="nearest"), images, gradients=False)
 case("resizing_bicubic", L.Resizing(7, 4, interpolation="bicubic", antialias=True), images, gradients=False)
 case("center_crop", L.CenterCrop(3, 4), images, gradients=False)
+case("auto_contrast", L.AutoContrast(value_range=(0, 255)), images, gradients=False)
+
+# Sounds.
+sound = numbers(21, 2, 40, 2)
+case("stft", L.STFTSpectrogram(frame_length=8, frame_step=4, fft_length=16), sound, gradients=False)
+case(
+    "stft_parts",
+    L.STFTSpectrogram(
+        mode="stft", frame_length=8, frame_step=3, window="hamming", scaling="spectrum", padding="same", expand_dims=True
+    ),
+    sound,
+    gradients=False,
+)
+case("stft_psd", L.STFTSpectrogram(mode="psd", frame_length=10, periodic=True), sound, gradients=False)
+mel = partial(L.MelSpectrogram, num_mel_bins=6, sampling_rate=800, fft_length=32, sequence_stride=8)
+case("mel", mel(), numbers(22, 1, 100), gradients=False)
+case(
+    "mel_linear",
+    mel(sequence_length=20, max_freq=300, power_to_db=False, mag_exp=1.5, window="hamming"),
+    numbers(23, 2, 90),
+    gradients=False,
+)
 
 file.write()

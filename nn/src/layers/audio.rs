@@ -1,0 +1,436 @@
+//! Sounds as pictures: how strong each frequency is over time. Frames are multiplied by matrices of
+//! sines and cosines, so these layers have gradients and are compiled like any other.
+
+use super::{Meta, layer, options};
+use crate::describe::{described, words};
+use crate::error::NnError;
+use crate::functional::{Conv, Padding, conv};
+use crate::tensor::{Tensor, Tracer};
+use craneflow_ir::{Array, DType, Type};
+use std::f64::consts::PI;
+
+/// What the samples of a frame are multiplied by.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Window {
+    /// One.
+    None,
+    /// A wave that is 0 at both ends.
+    #[default]
+    Hann,
+    /// A wave that is 0.08 at both ends.
+    Hamming,
+}
+
+impl Window {
+    /// The factors of a frame; a periodic window ends one sample before it would repeat.
+    fn factors(self, length: usize, periodic: bool) -> Vec<f64> {
+        let (a, period) = match self {
+            Window::None => return vec![1.0; length],
+            Window::Hann => (0.5, length),
+            Window::Hamming => (0.54, length),
+        };
+        let period = if periodic { period } else { period.max(2) - 1 };
+        let wave = |n: usize| a - (1.0 - a) * (2.0 * PI * n as f64 / period as f64).cos();
+        match length {
+            1 => vec![1.0],
+            _ => (0..length).map(wave).collect(),
+        }
+    }
+}
+
+/// Real and imaginary parts of a Fourier transform of `size` points, each of `factors.len()` samples
+/// that begin `start` points in: two kernels `[samples, 1, size / 2 + 1]`.
+fn waves(tracer: &Tracer, factors: &[f64], size: usize, start: usize) -> [Tensor; 2] {
+    let bins = size / 2 + 1;
+    let ty = Type::new(DType::F32, [factors.len(), 1, bins]);
+    let kernel = |f: fn(f64) -> f64| {
+        let mut numbers = Vec::with_capacity(factors.len() * bins);
+        for (n, factor) in factors.iter().enumerate() {
+            for k in 0..bins {
+                // The angle is reduced while it is a whole number of parts of a turn.
+                let parts = ((n + start) * k) % size.max(1);
+                numbers.push(factor * f(-2.0 * PI * parts as f64 / size as f64));
+            }
+        }
+        tracer.constant(Array::from_f64(ty.clone(), &numbers))
+    };
+    [kernel(f64::cos), kernel(f64::sin)]
+}
+
+/// What [`StftSpectrogram`] gives of every frame and frequency.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum SpectrogramMode {
+    /// The logarithm of the magnitude.
+    #[default]
+    Log,
+    /// The root of the power.
+    Magnitude,
+    /// The power, that of negative frequencies included.
+    Psd,
+    /// The real part.
+    Real,
+    /// The imaginary part.
+    Imag,
+    /// The angle, from -pi to pi.
+    Angle,
+    /// Real parts, then imaginary parts.
+    Stft,
+}
+
+/// What the window is divided by.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Scaling {
+    /// The root of the sum of its squares.
+    #[default]
+    Density,
+    /// The sum of its sizes.
+    Spectrum,
+    /// One.
+    None,
+}
+
+/// Added where a logarithm or root would be of 0.
+const LEAST: f64 = 1e-7;
+
+/// Short-time Fourier transform of `[batch, time, channels]`: `[batch, frames, channels *
+/// frequencies]`.
+#[derive(Clone, Debug)]
+pub struct StftSpectrogram {
+    meta: Meta,
+    mode: SpectrogramMode,
+    frame_length: usize,
+    frame_step: Option<usize>,
+    fft_length: Option<usize>,
+    window: Window,
+    periodic: bool,
+    scaling: Scaling,
+    padding: Padding<1>,
+    expand_dims: bool,
+}
+
+impl StftSpectrogram {
+    /// The logarithm of the magnitudes of frames of `frame_length` samples that overlap by half, under
+    /// a Hann window.
+    pub fn new(frame_length: usize) -> StftSpectrogram {
+        StftSpectrogram {
+            meta: Meta::new("stft_spectrogram"),
+            mode: SpectrogramMode::Log,
+            frame_length,
+            frame_step: None,
+            fft_length: None,
+            window: Window::Hann,
+            periodic: false,
+            scaling: Scaling::Density,
+            padding: Padding::Valid,
+            expand_dims: false,
+        }
+    }
+
+    /// Sets the samples from the start of a frame to that of the next.
+    pub fn frame_step(mut self, samples: usize) -> StftSpectrogram {
+        self.frame_step = Some(samples);
+        self
+    }
+
+    /// Sets the points of the transform, else the power of two that holds a frame; more than the frame
+    /// has are zeros.
+    pub fn fft_length(mut self, points: usize) -> StftSpectrogram {
+        self.fft_length = Some(points);
+        self
+    }
+
+    fn kernels(&self, tracer: &Tracer, size: usize) -> [Tensor; 2] {
+        let mut factors = self.window.factors(self.frame_length, self.periodic);
+        let by = match self.scaling {
+            // As in Keras, frames without a window are not scaled.
+            _ if self.window == Window::None => 1.0,
+            Scaling::None => 1.0,
+            Scaling::Density => factors.iter().map(|w| w * w).sum::<f64>().sqrt(),
+            Scaling::Spectrum => factors.iter().map(|w| w.abs()).sum(),
+        };
+        factors.iter_mut().for_each(|w| *w /= by);
+        waves(tracer, &factors, size, 0)
+    }
+}
+
+options!(StftSpectrogram {
+    /// Sets what is given of every frame and frequency.
+    mode: SpectrogramMode,
+    /// Sets what the samples of a frame are multiplied by.
+    window: Window,
+    /// Sets whether the window would begin anew after its last sample.
+    periodic: bool,
+    /// Sets what the window is divided by.
+    scaling: Scaling,
+    /// Sets whether frames lie inside (`Valid`) or reach beyond the ends (`Same`).
+    padding: Padding<1>,
+    /// Sets whether channels stay an axis of their own: `[batch, frames, frequencies, channels]`.
+    expand_dims: bool,
+});
+
+layer!(StftSpectrogram, |self, _cx, x| {
+    let x = &x[0];
+    if !x.must_have_rank("stft_spectrogram", 3, "(batch, time, channels)") {
+        return x.clone();
+    }
+    let size = self
+        .fft_length
+        .unwrap_or(self.frame_length.next_power_of_two());
+    if self.frame_length == 0 || size < self.frame_length {
+        let expected = format!(
+            "at least the frame's {} samples, above 0",
+            self.frame_length
+        );
+        return wrong(
+            x,
+            "stft_spectrogram",
+            "the length of the transform",
+            expected,
+            size,
+        );
+    }
+    let options = Conv {
+        strides: [self.frame_step.unwrap_or((self.frame_length / 2).max(1))],
+        padding: self.padding,
+        ..Conv::default()
+    };
+    let (batch, time, channels) = (x.dim(0), x.dim(1), x.dim(2));
+    let apart = x
+        .transpose(&[0, 2, 1])
+        .reshape(&[batch * channels, time, 1]);
+    let [real, imag] = self.kernels(x.tracer(), size).map(|kernel| {
+        let y = conv(&apart, &kernel, &options);
+        let (frames, bins) = (y.dim(1), y.dim(2));
+        let y = y.reshape(&[batch, channels, frames, bins]);
+        y.transpose(&[0, 2, 3, 1])
+    });
+    let power = || real.square() + imag.square();
+    let magnitude = || power().maximum(LEAST).sqrt();
+    let y = match self.mode {
+        SpectrogramMode::Log => magnitude().maximum(LEAST).log(),
+        SpectrogramMode::Magnitude => magnitude(),
+        SpectrogramMode::Psd => {
+            let power = power();
+            let bins = power.dim(2);
+            let inner = power.slice_axis(2, 1..bins.max(2) - 1);
+            power + inner.pad(&[(0, 0), (0, 0), (1, 1), (0, 0)], 0.0)
+        }
+        SpectrogramMode::Real => real.clone(),
+        SpectrogramMode::Imag => imag.clone(),
+        SpectrogramMode::Angle => imag.atan2(&real),
+        SpectrogramMode::Stft => Tensor::concat(&[&real, &imag], 2),
+    };
+    match self.expand_dims {
+        true => y,
+        false => {
+            let shape = [y.dim(0), y.dim(1), channels * y.dim(2)];
+            y.transpose(&[0, 1, 3, 2]).reshape(&shape)
+        }
+    }
+});
+
+fn wrong(
+    x: &Tensor,
+    op: &'static str,
+    what: &'static str,
+    expected: String,
+    found: impl ToString,
+) -> Tensor {
+    let error = NnError::Argument {
+        layer: x.tracer().current(),
+        op,
+        what,
+        expected,
+        found: found.to_string(),
+    };
+    x.fail(x.ty().clone(), error)
+}
+
+/// How strong the bands of hearing are over time, in decibels: `[batch, time]` gives `[batch, bands,
+/// frames]`.
+#[derive(Clone, Debug)]
+pub struct MelSpectrogram {
+    meta: Meta,
+    fft_length: usize,
+    sequence_stride: usize,
+    sequence_length: Option<usize>,
+    window: Window,
+    sampling_rate: f64,
+    num_mel_bins: usize,
+    min_freq: f64,
+    max_freq: Option<f64>,
+    power_to_db: bool,
+    top_db: f64,
+    mag_exp: f64,
+    min_power: f64,
+    ref_power: f64,
+}
+
+impl MelSpectrogram {
+    /// `bands` bands of sounds of `sampling_rate` samples a second; frames of 2048 samples begin every
+    /// 512 samples.
+    pub fn new(sampling_rate: f64, bands: usize) -> MelSpectrogram {
+        MelSpectrogram {
+            meta: Meta::new("mel_spectrogram"),
+            fft_length: 2048,
+            sequence_stride: 512,
+            sequence_length: None,
+            window: Window::Hann,
+            sampling_rate,
+            num_mel_bins: bands,
+            min_freq: 20.0,
+            max_freq: None,
+            power_to_db: true,
+            top_db: 80.0,
+            mag_exp: 2.0,
+            min_power: 1e-10,
+            ref_power: 1.0,
+        }
+    }
+
+    /// Sets the samples of a frame that count; else they are all points of the transform.
+    pub fn sequence_length(mut self, samples: usize) -> MelSpectrogram {
+        self.sequence_length = Some(samples);
+        self
+    }
+
+    /// Sets the end of the highest band in hertz; else it is half of the sampling rate.
+    pub fn max_freq(mut self, hertz: f64) -> MelSpectrogram {
+        self.max_freq = Some(hertz);
+        self
+    }
+
+    /// How much each frequency counts in each band: triangles between neighbours on the scale of
+    /// mels, `[frequencies, bands]`.
+    fn bands(&self, tracer: &Tracer) -> Tensor {
+        let bins = self.fft_length / 2 + 1;
+        let mel = |hertz: f64| 1127.0 * (1.0 + hertz / 700.0).ln();
+        let half = self.sampling_rate / 2.0;
+        let (low, high) = (mel(self.min_freq), mel(self.max_freq.unwrap_or(half)));
+        let edge = |i: usize| low + (high - low) * i as f64 / (self.num_mel_bins + 1) as f64;
+        let mut numbers = vec![0.0; bins * self.num_mel_bins];
+        // The constant part of the sound is in no band.
+        for bin in 1..bins {
+            let at = mel(half * bin as f64 / (bins - 1) as f64);
+            for band in 0..self.num_mel_bins {
+                let [left, middle, right] = [edge(band), edge(band + 1), edge(band + 2)];
+                let up = (at - left) / (middle - left);
+                let down = (right - at) / (right - middle);
+                numbers[bin * self.num_mel_bins + band] = up.min(down).max(0.0);
+            }
+        }
+        let ty = Type::new(DType::F32, [bins, self.num_mel_bins]);
+        tracer.constant(Array::from_f64(ty, &numbers))
+    }
+}
+
+options!(MelSpectrogram {
+    /// Sets the points of the transform of a frame.
+    fft_length: usize,
+    /// Sets the samples from the start of a frame to that of the next.
+    sequence_stride: usize,
+    /// Sets what the samples of a frame are multiplied by.
+    window: Window,
+    /// Sets the start of the lowest band in hertz.
+    min_freq: f64,
+    /// Sets whether the result is in decibels.
+    power_to_db: bool,
+    /// Sets how many decibels below the greatest number of its sound a number can be.
+    top_db: f64,
+    /// Sets the power of the magnitudes that is added up in a band.
+    mag_exp: f64,
+    /// Sets the least number that has decibels.
+    min_power: f64,
+    /// Sets the number of 0 decibels.
+    ref_power: f64,
+});
+
+layer!(MelSpectrogram, |self, _cx, x| {
+    let x = &x[0];
+    let op = "mel_spectrogram";
+    if !x.must_have_rank(op, 2, "(batch, time)") {
+        return x.clone();
+    }
+    let (size, edge, time) = (self.fft_length, self.fft_length / 2, x.dim(1));
+    let length = self.sequence_length.unwrap_or(size);
+    if length == 0 || size < length {
+        let expected = format!("at least the {length} samples of a frame, above 0");
+        return wrong(x, op, "the length of the transform", expected, size);
+    }
+    if time <= edge {
+        let expected = format!("more than half a frame, {edge} samples");
+        return wrong(x, op, "the length of the sound", expected, time);
+    }
+    // Half a frame before and after, mirrored, so that frames are centred on their times.
+    let before = x.slice_axis(1, 1..edge + 1).reverse(&[1]);
+    let after = x.slice_axis(1, time - 1 - edge..time - 1).reverse(&[1]);
+    let sound = Tensor::concat(&[&before, x, &after], 1).expand_dims(2);
+    let start = (size - length) / 2;
+    let factors = self.window.factors(length, true);
+    let sound = sound.slice_axis(1, start..start + time + 2 * edge - (size - length));
+    let options = Conv {
+        strides: [self.sequence_stride],
+        ..Conv::default()
+    };
+    let parts = waves(x.tracer(), &factors, size, start);
+    let [real, imag] = parts.map(|kernel| conv(&sound, &kernel, &options));
+    let power = real.square() + imag.square();
+    let power = match self.mag_exp {
+        2.0 => power,
+        exponent => power.maximum(1e-30).power(exponent / 2.0),
+    };
+    let mut y = power.matmul(&self.bands(x.tracer()));
+    if self.power_to_db {
+        let decibels = 10.0 / std::f64::consts::LN_10;
+        let reference = self.ref_power.abs().max(self.min_power).ln() * decibels;
+        y = y.maximum(self.min_power).log() * decibels - reference;
+        // Of each sound by itself: what else is in the batch makes no difference.
+        let floor = y.max(&[1, 2]).keep(&y, &[1, 2]) - self.top_db;
+        y = y.maximum(floor.broadcast_to(y.shape()));
+    }
+    y.transpose(&[0, 2, 1])
+});
+
+words!(Window, "hann" => Window::Hann, "hamming" => Window::Hamming, "none" => Window::None);
+words!(SpectrogramMode,
+    "log" => SpectrogramMode::Log,
+    "magnitude" => SpectrogramMode::Magnitude,
+    "psd" => SpectrogramMode::Psd,
+    "real" => SpectrogramMode::Real,
+    "imag" => SpectrogramMode::Imag,
+    "angle" => SpectrogramMode::Angle,
+    "stft" => SpectrogramMode::Stft,
+);
+words!(Scaling,
+    "density" => Scaling::Density,
+    "spectrum" => Scaling::Spectrum,
+    "none" => Scaling::None,
+);
+
+described!(StftSpectrogram "STFTSpectrogram", StftSpectrogram::new(256), |self, k| {
+    k.key("mode", &mut self.mode)?;
+    k.key("frame_length", &mut self.frame_length)?;
+    k.may("frame_step", &mut self.frame_step)?;
+    k.may("fft_length", &mut self.fft_length)?;
+    k.key("window", &mut self.window)?;
+    k.key("periodic", &mut self.periodic)?;
+    k.key("scaling", &mut self.scaling)?;
+    k.key("padding", &mut self.padding)?;
+    k.key("expand_dims", &mut self.expand_dims)?;
+});
+
+described!(MelSpectrogram "MelSpectrogram", MelSpectrogram::new(16_000.0, 128), |self, k| {
+    k.key("fft_length", &mut self.fft_length)?;
+    k.key("sequence_stride", &mut self.sequence_stride)?;
+    k.may("sequence_length", &mut self.sequence_length)?;
+    k.key("window", &mut self.window)?;
+    k.key("sampling_rate", &mut self.sampling_rate)?;
+    k.key("num_mel_bins", &mut self.num_mel_bins)?;
+    k.key("min_freq", &mut self.min_freq)?;
+    k.may("max_freq", &mut self.max_freq)?;
+    k.key("power_to_db", &mut self.power_to_db)?;
+    k.key("top_db", &mut self.top_db)?;
+    k.key("mag_exp", &mut self.mag_exp)?;
+    k.key("min_power", &mut self.min_power)?;
+    k.key("ref_power", &mut self.ref_power)?;
+});
