@@ -301,8 +301,10 @@ fn canonical(g: Graph) -> Graph {
     let (inputs, others): (Vec<Node>, Vec<Node>) = g.nodes.into_iter().partition(is_input);
     let mut out = Graph::new(&g.name);
     let mut map = vec![Value::default(); g.values.len()];
+    let mut scopes = vec![None; g.scopes.len()];
     for node in inputs.into_iter().chain(others) {
-        let scope = out.scope(&g.scopes[node.scope.0 as usize]);
+        let old = node.scope.0 as usize;
+        let scope = *scopes[old].get_or_insert_with(|| out.scope(&g.scopes[old]));
         let operands = node.operands.iter().map(|v| map[v.0 as usize]).collect();
         let types = node.results.iter();
         let types = types.map(|v| g.values[v.0 as usize].ty.clone()).collect();

@@ -118,7 +118,8 @@ impl Graph {
 
     /// The scope with this name, added when new.
     pub fn scope(&mut self, name: &str) -> Scope {
-        let found = self.scopes.iter().position(|s| s == name);
+        // Neighbours are of one layer, mostly.
+        let found = self.scopes.iter().rposition(|s| s == name);
         Scope(found.unwrap_or_else(|| {
             self.scopes.push(name.to_string());
             self.scopes.len() - 1

@@ -1,24 +1,22 @@
 //! Results that replace donated inputs: written in place where that is safe, through a copy where not.
 
 use craneflow_ir::loops::{
-    Affine, Buf, Buffer, BufferKind, Inst, Kernel, Mem, Program, Step, Stmt,
+    Access, Affine, Buf, Buffer, BufferKind, Inst, Kernel, Mem, Program, Step, Stmt,
 };
+use std::collections::HashMap;
 
 /// After this, a result that replaces an input may share its memory: every read of the input comes
 /// before the write, or is of the very element that is overwritten next. Where the program does not
 /// allow it, the result goes to a buffer of its own and is copied at the end.
 pub fn donate(mut program: Program) -> Program {
+    let uses = Uses::of(&program);
     for b in 0..program.buffers.len() {
         let BufferKind::Output(_, Some(input)) = program.buffers[b].kind else {
             continue;
         };
-        let donor = program
-            .buffers
-            .iter()
-            .position(|d| d.kind == BufferKind::Input(input));
-        let donor = Buf(donor.expect("donated input") as u32);
+        let donor = uses.inputs[&input];
         let result = Buf(b as u32);
-        if !in_place(&program, donor, result) {
+        if !uses.in_place(&program, donor, result) {
             detour(&mut program, result);
         }
     }
@@ -74,106 +72,113 @@ fn each_buf(steps: &mut [Step], f: &mut dyn FnMut(&mut Buf)) {
     }
 }
 
-/// How a step uses a buffer.
-#[derive(Clone, Copy, PartialEq, Eq, Default)]
-struct Use {
-    reads: bool,
-    writes: bool,
+/// Where a program uses its buffers: positions of top-level steps.
+struct Uses {
+    /// The buffer of each input.
+    inputs: HashMap<usize, Buf>,
+    /// The first step that writes each buffer, of those that the program has before any detour.
+    first_write: Vec<Option<usize>>,
+    /// The last step that reads it.
+    last_read: Vec<Option<usize>>,
 }
 
-fn use_of(program: &Program, step: &Step, b: Buf) -> Use {
-    let any = |steps: &[Step]| {
-        steps
-            .iter()
-            .map(|s| use_of(program, s, b))
-            .fold(Use::default(), |a, u| Use {
-                reads: a.reads | u.reads,
-                writes: a.writes | u.writes,
-            })
-    };
-    match step {
-        Step::Launch { kernel, args, .. } => {
-            let params = &program.kernel(*kernel).params;
-            let mut u = Use::default();
-            for (_, p) in args.iter().zip(params).filter(|(a, _)| **a == b) {
-                u.reads |= p.access != craneflow_ir::loops::Access::Write;
-                u.writes |= p.access != craneflow_ir::loops::Access::Read;
-            }
-            u
+impl Uses {
+    fn of(program: &Program) -> Uses {
+        let inputs = program.buffers.iter().enumerate();
+        let inputs = inputs.filter_map(|(b, buffer)| match buffer.kind {
+            BufferKind::Input(i) => Some((i, Buf(b as u32))),
+            _ => None,
+        });
+        let mut uses = Uses {
+            inputs: inputs.collect(),
+            first_write: vec![None; program.buffers.len()],
+            last_read: vec![None; program.buffers.len()],
+        };
+        for (at, step) in program.steps.iter().enumerate() {
+            uses.note(program, step, at);
         }
-        Step::Copy { from, to } => Use {
-            reads: *from == b,
-            writes: *to == b,
-        },
-        Step::Interpret { args, results, .. } => Use {
-            reads: args.contains(&b),
-            writes: results.contains(&b),
-        },
-        Step::While { cond, pred, body } => {
-            let (c, d) = (any(cond), any(body));
-            Use {
-                reads: c.reads || d.reads || *pred == b,
-                writes: c.writes || d.writes,
+        uses
+    }
+
+    fn reads(&mut self, b: Buf, at: usize) {
+        self.last_read[b.0 as usize] = Some(at);
+    }
+
+    fn writes(&mut self, b: Buf, at: usize) {
+        self.first_write[b.0 as usize].get_or_insert(at);
+    }
+
+    fn note(&mut self, program: &Program, step: &Step, at: usize) {
+        match step {
+            Step::Launch { kernel, args, .. } => {
+                for (&b, p) in args.iter().zip(&program.kernel(*kernel).params) {
+                    if p.access != Access::Write {
+                        self.reads(b, at);
+                    }
+                    if p.access != Access::Read {
+                        self.writes(b, at);
+                    }
+                }
             }
-        }
-        // A view of the buffer may be read and written.
-        Step::Repeat { views, body, .. } => {
-            let viewed = views.iter().any(|(_, view)| view.sources().contains(&b));
-            let u = any(body);
-            Use {
-                reads: u.reads | viewed,
-                writes: u.writes | viewed,
+            Step::Copy { from, to } => {
+                self.reads(*from, at);
+                self.writes(*to, at);
             }
-        }
-        Step::Case { index, branches } => {
-            let all = branches.iter().map(|s| any(s));
-            all.fold(
-                Use {
-                    reads: *index == b,
-                    writes: false,
-                },
-                |a, u| Use {
-                    reads: a.reads | u.reads,
-                    writes: a.writes | u.writes,
-                },
-            )
+            Step::Interpret { args, results, .. } => {
+                args.iter().for_each(|&b| self.reads(b, at));
+                results.iter().for_each(|&b| self.writes(b, at));
+            }
+            Step::While { cond, pred, body } => {
+                self.reads(*pred, at);
+                for step in cond.iter().chain(body) {
+                    self.note(program, step, at);
+                }
+            }
+            Step::Repeat { views, body, .. } => {
+                // A view of the buffer may be read and written.
+                for b in views.iter().flat_map(|(_, view)| view.sources()) {
+                    self.reads(b, at);
+                    self.writes(b, at);
+                }
+                for step in body {
+                    self.note(program, step, at);
+                }
+            }
+            Step::Case { index, branches } => {
+                self.reads(*index, at);
+                for step in branches.iter().flatten() {
+                    self.note(program, step, at);
+                }
+            }
         }
     }
-}
 
-fn in_place(program: &Program, donor: Buf, result: Buf) -> bool {
-    let first_write = program
-        .steps
-        .iter()
-        .position(|s| use_of(program, s, result).writes);
-    let last_read = program
-        .steps
-        .iter()
-        .rposition(|s| use_of(program, s, donor).reads);
-    let Some(write) = first_write else {
-        return false;
-    };
-    match last_read {
-        None => true,
-        Some(read) if read != write => read < write,
-        Some(_) => match &program.steps[write] {
-            Step::Launch { kernel, args, .. } => {
-                let mem = |b| {
-                    args.iter()
-                        .position(|&a| a == b)
-                        .map(|i| Mem::Param(i as u32))
-                };
-                let (Some(from), Some(to)) = (mem(donor), mem(result)) else {
-                    return false;
-                };
-                let k = program.kernel(*kernel);
-                [&k.prologue, &k.body, &k.epilogue]
-                    .into_iter()
-                    .all(|block| elementwise(k, block, from, to))
-            }
-            Step::Copy { .. } => true,
-            _ => false,
-        },
+    fn in_place(&self, program: &Program, donor: Buf, result: Buf) -> bool {
+        let Some(write) = self.first_write[result.0 as usize] else {
+            return false;
+        };
+        match self.last_read[donor.0 as usize] {
+            None => true,
+            Some(read) if read != write => read < write,
+            Some(_) => match &program.steps[write] {
+                Step::Launch { kernel, args, .. } => {
+                    let mem = |b| {
+                        args.iter()
+                            .position(|&a| a == b)
+                            .map(|i| Mem::Param(i as u32))
+                    };
+                    let (Some(from), Some(to)) = (mem(donor), mem(result)) else {
+                        return false;
+                    };
+                    let k = program.kernel(*kernel);
+                    [&k.prologue, &k.body, &k.epilogue]
+                        .into_iter()
+                        .all(|block| elementwise(k, block, from, to))
+                }
+                Step::Copy { .. } => true,
+                _ => false,
+            },
+        }
     }
 }
 

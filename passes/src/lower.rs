@@ -113,6 +113,8 @@ struct GraphLowering<'g> {
     g: &'g Graph,
     /// The buffer of each stored value.
     buf: Vec<Option<Buf>>,
+    /// Operands and results of the reshapes whose operand is not stored yet.
+    reshapes: Vec<(Value, Value)>,
     /// Results and the buffers they are wanted in.
     wanted: Vec<(Value, Buf)>,
     steps: Vec<Step>,
@@ -139,9 +141,14 @@ impl<'g> GraphLowering<'g> {
         for (input, &b) in g.inputs.iter().zip(inputs) {
             buf[input.value.0 as usize] = Some(b);
         }
+        let nodes = g.node_ids().map(|id| g.node(id));
+        let reshapes = nodes.filter(|node| matches!(node.op, Op::Reshape(_)));
         GraphLowering {
             g,
             buf,
+            reshapes: reshapes
+                .map(|node| (node.operands[0], node.results[0]))
+                .collect(),
             wanted: vec![],
             steps: vec![],
         }
@@ -167,13 +174,12 @@ impl<'g> GraphLowering<'g> {
 
     /// Reshapes of stored values are views of their buffers.
     fn views(&mut self) {
-        for id in self.g.node_ids() {
-            let node = self.g.node(id);
-            if let Op::Reshape(_) = node.op {
-                let (from, to) = (node.operands[0].0 as usize, node.results[0].0 as usize);
-                self.buf[to] = self.buf[to].or(self.buf[from]);
-            }
-        }
+        let buf = &mut self.buf;
+        self.reshapes.retain(|&(from, to)| {
+            let (from, to) = (from.0 as usize, to.0 as usize);
+            buf[to] = buf[to].or(buf[from]);
+            buf[to].is_none()
+        });
     }
 
     /// Copies results that are not in their wanted buffer yet.
