@@ -292,6 +292,7 @@ fn near(found: &Array, expected: &Array) -> bool {
 const DUMPED: Options = Options {
     plain: false,
     vector_bits: 128,
+    threads: 1,
 };
 
 fn dump(case: &mut Case, pass: &str) -> Check {

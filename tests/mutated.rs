@@ -193,7 +193,11 @@ fn mutated_programs() {
     for graph in fixtures().iter().filter(|g| !g.contains("while")) {
         let graph = parse_verified(graph).expect("a fixture");
         for (plain, vector_bits) in [(true, 0), (false, 128)] {
-            let options = Options { plain, vector_bits };
+            let options = Options {
+                plain,
+                vector_bits,
+                threads: 1,
+            };
             let (program, _) = compile(graph.clone(), &options, &mut |_, _, _| {});
             texts.push(program.to_string());
         }

@@ -179,6 +179,7 @@ impl Bench {
             ..Options::default()
         };
         options.codegen.threads = threads;
+        options.passes.threads = threads;
         let mut step = Step::compile(&load.graph, &options)?;
         for (i, array) in load.inputs.drain(..).enumerate() {
             step.set_array(i, &array)?;

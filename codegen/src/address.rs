@@ -3,10 +3,11 @@
 //! either one pointer that advances or, where several buffers share the stride, one offset.
 
 use crate::emit::Emitter;
+use craneflow_ir::hash::Table;
 use craneflow_ir::loops::{Affine, Inst, Loop, Mem, Stmt, Term};
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{BlockArg, InstBuilder, Value, types::I64};
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashSet};
 
 /// Where a sum starts.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
@@ -34,7 +35,7 @@ pub(crate) struct Addresses {
     params: Vec<Option<Value>>,
     scratch: Option<Value>,
     scratch_offset: Vec<i64>,
-    memo: HashMap<Sum, Value>,
+    memo: Table<Sum, Value>,
     /// Keys of `memo` in order of insertion; a scope ends by undoing its part.
     trail: Vec<Sum>,
     /// Running multiples of a loop's index: stride and value.

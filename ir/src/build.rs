@@ -4,19 +4,19 @@
 use crate::array::Array;
 use crate::error::TypeError;
 use crate::graph::{Graph, Input, Node, NodeId, Output, Scope, Value};
+use crate::hash::Table;
 use crate::native::{Cmp, Scalar};
 use crate::ops::common::Reducer;
 use crate::ops::{BroadcastInDim, Constant, Op, Reduce, Reshape, Transpose};
 use crate::scalar::Pointwise;
 use crate::types::{DType, Shape, Type};
-use std::collections::HashMap;
 
 /// Builds a graph. The shorthands panic on a type error and are for code that knows its shapes
 /// (gradient rules, passes); code that handles user input calls `push` and reports the error.
 #[derive(Clone, Debug, Default)]
 pub struct Builder {
     graph: Graph,
-    seen: HashMap<(Op, Vec<Value>), NodeId>,
+    seen: Table<(Op, Vec<Value>), NodeId>,
     scope: Scope,
 }
 

@@ -8,6 +8,7 @@ pub mod error;
 pub mod eval;
 pub mod grad;
 pub mod graph;
+pub mod hash;
 pub mod host;
 pub mod loops;
 pub mod math;

@@ -14,8 +14,9 @@ pub mod simplify;
 pub mod split;
 pub mod windows;
 
-use craneflow_ir::loops::Program;
+use craneflow_ir::loops::{Kernel, Program};
 use craneflow_ir::{DType, Graph, Verified};
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 /// What passes work on.
@@ -38,6 +39,8 @@ pub struct Options {
     pub plain: bool,
     /// Width of vectors in bits: 128, 256 or 512, or 0 for scalar code.
     pub vector_bits: usize,
+    /// Most threads that schedule kernels, the caller included.
+    pub threads: usize,
 }
 
 impl Default for Options {
@@ -45,6 +48,7 @@ impl Default for Options {
         Options {
             plain: false,
             vector_bits: 128,
+            threads: 1,
         }
     }
 }
@@ -187,15 +191,34 @@ impl Pass {
                 let target = schedule::Target {
                     lanes_32: options.lanes(DType::F32),
                 };
-                for kernel in &mut p.kernels {
-                    run(kernel, &target);
-                }
+                each(&mut p.kernels, options.threads, &|k| run(k, &target));
                 Unit::Program(p)
             }
             (Run::Unit(run), unit) => run(unit, options),
             (_, other) => other,
         }
     }
+}
+
+/// Runs `f` on all kernels, on at most `threads` threads, and fewer where there is little to share.
+fn each(kernels: &mut [Kernel], threads: usize, f: &(dyn Fn(&mut Kernel) + Sync)) {
+    /// Kernels that are worth a thread.
+    const SHARE: usize = 8;
+    let helpers = threads.min(kernels.len() / SHARE).saturating_sub(1);
+    let left = Mutex::new(kernels.iter_mut());
+    let next = || left.lock().unwrap_or_else(PoisonError::into_inner).next();
+    let work = || {
+        while let Some(kernel) = next() {
+            f(kernel);
+        }
+    };
+    std::thread::scope(|scope| {
+        for _ in 0..helpers {
+            // What a thread that could not be started would have done, the others do.
+            let _ = std::thread::Builder::new().spawn_scoped(scope, work);
+        }
+        work();
+    });
 }
 
 /// Runs the pipeline on a graph, telling `observe` what every pass made and how long it took.

@@ -10,6 +10,7 @@ mod tiles;
 use crate::Options;
 use crate::fuse::{Group, GroupKind, Groups, fuse};
 use craneflow_ir::graph::{Graph, NodeId, Value};
+use craneflow_ir::hash::Table;
 use craneflow_ir::loops::build::{KernelBuilder, Operand, Out};
 use craneflow_ir::loops::index::Index;
 use craneflow_ir::loops::{
@@ -18,7 +19,6 @@ use craneflow_ir::loops::{
 use craneflow_ir::ops::{Lowering, Op};
 use craneflow_ir::{Emit, Type};
 use std::cell::RefCell;
-use std::collections::HashMap;
 
 /// Lowers a whole graph.
 pub fn lower(g: &Graph, groups: &Groups, options: &Options) -> Program {
@@ -27,7 +27,7 @@ pub fn lower(g: &Graph, groups: &Groups, options: &Options) -> Program {
             name: g.name.clone(),
             ..Program::default()
         },
-        known: HashMap::new(),
+        known: Table::default(),
         options: options.clone(),
     };
     let inputs: Vec<Buf> = (g.inputs.iter().enumerate())
@@ -52,7 +52,7 @@ pub fn lower(g: &Graph, groups: &Groups, options: &Options) -> Program {
 /// The program being written.
 pub struct Output {
     program: Program,
-    known: HashMap<Kernel, KernelId>,
+    known: Table<Kernel, KernelId>,
     options: Options,
 }
 

@@ -7,7 +7,6 @@ mod collapse;
 mod depend;
 mod fold;
 mod grid;
-mod hash;
 mod lanes;
 mod peel;
 mod promote;

@@ -30,6 +30,7 @@ fn check(graph: Graph) {
         Options {
             plain: true,
             vector_bits: 0,
+            threads: 2,
         },
     ] {
         let (program, _) = compile(verified.clone(), &options, &mut |pass, unit, _| {

@@ -32,6 +32,7 @@ impl Default for Options {
             threads,
             passes: craneflow_passes::Options {
                 vector_bits: craneflow_codegen::host_vector_bits(),
+                threads,
                 ..Default::default()
             },
             codegen,
@@ -171,11 +172,6 @@ impl Executable {
     /// How long compiling took.
     pub fn times(&self) -> &CompileTimes {
         &self.times
-    }
-
-    /// Estimated element operations of one run; a loop counts one iteration.
-    pub fn work(&self) -> usize {
-        self.actions.work
     }
 }
 

@@ -21,7 +21,11 @@ pub fn agree(graph: &Graph, x: &[Array]) {
     let wide = [(false, 256, 1), (false, 512, 2)];
     let narrow = [(true, 0, 1), (false, 0, 2), (false, 128, 2)];
     for (plain, vector_bits, threads) in narrow.into_iter().chain(wide) {
-        let passes = craneflow_passes::Options { plain, vector_bits };
+        let passes = craneflow_passes::Options {
+            plain,
+            vector_bits,
+            threads,
+        };
         let (program, _) = compile(verified.clone(), &passes, &mut |pass, unit, _| {
             if let Unit::Graph(g) = unit {
                 check_graph(g).unwrap_or_else(|e| panic!("after {}: {e}\n{g}", pass.name));

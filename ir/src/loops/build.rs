@@ -3,8 +3,8 @@
 
 use super::index::{Atom, Index};
 use super::*;
+use crate::hash::Table;
 use crate::native::{Cmp, Emit, Scalar};
-use std::collections::HashMap;
 
 /// An operand of the op being lowered: asks its producer for one element.
 pub struct Operand<'a> {
@@ -34,9 +34,9 @@ pub struct Out {
 #[derive(Default)]
 struct Block {
     stmts: Vec<Stmt>,
-    memo: HashMap<(Inst, DType, bool), Val>,
+    memo: Table<(Inst, DType, bool), Val>,
     /// Elements of graph values computed so far, by value id and index.
-    elements: HashMap<(u32, Vec<Index>), Val>,
+    elements: Table<(u32, Vec<Index>), Val>,
     /// Statements in it run under a condition, so loads must not leave it.
     guarded: bool,
 }

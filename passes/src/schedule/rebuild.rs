@@ -3,12 +3,10 @@
 
 use super::affine;
 use super::fold;
-use super::hash::Mix;
 use super::scan::{count_uses, registers, stored, uses};
 use craneflow_ir::DType;
+use craneflow_ir::hash::Table;
 use craneflow_ir::loops::*;
-use std::collections::HashMap;
-use std::hash::BuildHasherDefault;
 
 /// A pass: what becomes of each loop.
 pub(super) trait Pass {
@@ -29,7 +27,7 @@ impl Pass for Keep {
 struct Block {
     stmts: Vec<Stmt>,
     /// Values with the version of the memory they were loaded from.
-    memo: HashMap<(Inst, DType, bool), (Val, u32), BuildHasherDefault<Mix>>,
+    memo: Table<(Inst, DType, bool), (Val, u32)>,
     /// Loads must not leave it.
     guarded: bool,
     /// Memory stored to in it, when it is run many times.
