@@ -138,14 +138,24 @@ impl Blocking {
         view.batch.count() * rows * columns
     }
 
-    /// The block of a grid item.
+    /// The block of a grid item. Threads take neighbouring items, so neighbours share what is larger: the rows
+    /// of A, or the columns of B.
     pub fn item(&self, grid: &Index, view: &View) -> Item {
         let (rows, columns) = self.counts(view);
-        let parts = grid.unravel(&[view.batch.count(), rows, columns]);
+        let (m, n, k) = (view.m.count(), view.n.count(), view.k.count());
+        let by_columns = n.saturating_mul(k) > m.saturating_mul(k.saturating_add(n));
+        let (row, column) = match by_columns {
+            true => (2, 1),
+            false => (1, 2),
+        };
+        let parts = match by_columns {
+            true => grid.unravel(&[view.batch.count(), columns, rows]),
+            false => grid.unravel(&[view.batch.count(), rows, columns]),
+        };
         Item {
             batch: parts[0].clone(),
-            row: parts[1].mul(self.block_rows() as i64),
-            column: parts[2].mul(self.block_columns() as i64),
+            row: parts[row].mul(self.block_rows() as i64),
+            column: parts[column].mul(self.block_columns() as i64),
         }
     }
 
