@@ -1,6 +1,6 @@
 //! The order in which groups run.
 
-use super::Fuser;
+use super::{Fuser, GroupKind};
 use std::collections::BTreeSet;
 
 impl Fuser<'_> {
@@ -20,7 +20,14 @@ impl Fuser<'_> {
         self.reads.iter().flatten().for_each(|&r| awaited[r] = true);
         let key = |k: usize| {
             let at_once = !awaited[k] || self.light[k];
-            (!at_once, self.groups[k].members.last().copied(), k)
+            // A contraction comes where it is in the graph, not where its epilogue is: the gradient of a
+            // weight is computed while what it is made of is in the cache.
+            let members = &self.groups[k].members;
+            let place = match self.groups[k].kind {
+                GroupKind::Contraction(id) => Some(id),
+                _ => members.last().copied(),
+            };
+            (!at_once, place, k)
         };
         let mut ready: BTreeSet<_> = (0..n).filter(|&k| pending[k] == 0).map(key).collect();
         let mut order = vec![];
