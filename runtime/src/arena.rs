@@ -365,6 +365,21 @@ pub(crate) fn read(from: MemRef) -> Vec<u8> {
     unsafe { slice::from_raw_parts(from.as_ptr(), from.bytes()) }.to_vec()
 }
 
+/// Fills `to` with the first bytes of `from`.
+///
+/// # Panics
+/// When `from` is smaller.
+pub(crate) fn read_into(to: &mut [u8], from: MemRef) {
+    assert!(
+        to.len() <= from.bytes(),
+        "read of {} bytes from {}",
+        to.len(),
+        from.bytes()
+    );
+    // SAFETY: memory of the calling run, initialised at its allocation, that no kernel uses now; `to` is the caller's.
+    unsafe { std::ptr::copy(from.as_ptr(), to.as_mut_ptr(), to.len()) };
+}
+
 /// Writes `bytes` to the start of `to`.
 ///
 /// # Panics

@@ -1,7 +1,8 @@
 //! A compiled program without memory of its own: code, constants and a plan, shared between threads.
 
 use crate::arena::{AlignedBuf, MemoryError};
-use crate::workspace::{Actions, work_of};
+use crate::cost::picoseconds;
+use crate::workspace::Actions;
 use craneflow_codegen::{Code, CodegenError};
 use craneflow_ir::loops::{self, BufferKind, Program};
 use craneflow_ir::{Graph, Type, Verified};
@@ -88,8 +89,8 @@ pub struct Executable {
     pub(crate) plan: Plan,
     pub(crate) actions: Actions,
     pub(crate) constants: AlignedBuf,
-    /// Estimated element operations of each kernel.
-    pub(crate) works: Vec<usize>,
+    /// Estimated time of each kernel in picoseconds.
+    pub(crate) kernel_times: Vec<u64>,
     pub(crate) inputs: Vec<Port>,
     pub(crate) outputs: Vec<Port>,
     pub(crate) threads: usize,
@@ -119,11 +120,11 @@ impl Executable {
         let code = craneflow_codegen::compile(&kernels, &options.codegen)?;
         times.codegen = start.elapsed();
         let (inputs, outputs) = ports(graph);
-        let works: Vec<usize> = program.kernels.iter().map(work_of).collect();
+        let kernel_times: Vec<u64> = program.kernels.iter().map(picoseconds).collect();
         Ok(Executable {
             code,
-            actions: Actions::new(&program, &works, options.threads),
-            works,
+            actions: Actions::new(&program, &kernel_times, options.threads),
+            kernel_times,
             constants: constants(&program, &plan)?,
             program,
             plan,

@@ -1,6 +1,7 @@
 //! Executables, arena, thread pool.
 
 pub mod arena;
+mod cost;
 pub mod executable;
 pub mod profile;
 mod saved;

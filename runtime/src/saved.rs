@@ -1,6 +1,6 @@
 //! Executables as bytes: what another process of this machine needs to run a program without compiling.
 //!
-//! The program as text with its kernels reduced to their interface, the estimated work of each kernel,
+//! The program as text with its kernels reduced to their interface, the estimated time of each kernel,
 //! the values of constants at their planned offsets, and the machine code.
 
 use crate::executable::{CompileTimes, Executable, Options, constants, ports};
@@ -38,8 +38,8 @@ impl Executable {
         let code = self.code.save(&options.codegen)?;
         let mut out = vec![];
         put_bytes(&mut out, outline(&self.program).to_string().as_bytes());
-        for work in &self.works {
-            put_number(&mut out, *work as u64);
+        for &time in &self.kernel_times {
+            put_number(&mut out, time);
         }
         put_bytes(&mut out, self.constants.bytes());
         put_bytes(&mut out, &code);
@@ -55,7 +55,7 @@ impl Executable {
     ) -> Result<Executable, LoadError> {
         let Parts {
             mut program,
-            works,
+            kernel_times,
             values,
             code,
         } = parts(saved).ok_or(LoadError::Damaged)?;
@@ -74,8 +74,8 @@ impl Executable {
             return Err(LoadError::Other);
         }
         Ok(Executable {
-            actions: Actions::new(&program, &works, options.threads),
-            works,
+            actions: Actions::new(&program, &kernel_times, options.threads),
+            kernel_times,
             code,
             constants,
             program,
@@ -118,8 +118,8 @@ fn outline(program: &Program) -> Program {
 struct Parts<'a> {
     /// The outline.
     program: Program,
-    /// Estimated work of each kernel.
-    works: Vec<usize>,
+    /// Estimated time of each kernel in picoseconds.
+    kernel_times: Vec<u64>,
     /// Constants at their offsets.
     values: &'a [u8],
     code: &'a [u8],
@@ -128,12 +128,12 @@ struct Parts<'a> {
 fn parts(mut saved: &[u8]) -> Option<Parts<'_>> {
     let from = &mut saved;
     let program = parse_program(std::str::from_utf8(bytes(from)?).ok()?).ok()?;
-    let works = program.kernels.iter().map(|_| Some(number(from)? as usize));
-    let works = works.collect::<Option<Vec<usize>>>()?;
+    let times = program.kernels.iter().map(|_| number(from));
+    let kernel_times = times.collect::<Option<Vec<u64>>>()?;
     let (values, code) = (bytes(from)?, bytes(from)?);
     from.is_empty().then_some(Parts {
         program,
-        works,
+        kernel_times,
         values,
         code,
     })

@@ -46,7 +46,7 @@ pub const MAX_THREADS: usize = 256;
 const CHUNKS_EACH: usize = 4;
 
 /// How long a thread that waits for work, or for the end of a job, spins before it sleeps. About what a wake-up costs.
-const SPIN: Duration = Duration::from_micros(40);
+pub(crate) const SPIN: Duration = Duration::from_micros(40);
 
 /// What a job runs: first item, end of the items, slot of the participant (`0..budget`; 0 is the caller).
 type Body<'a> = dyn Fn(usize, usize, usize) + Sync + 'a;

@@ -1,19 +1,17 @@
 //! What one run at a time needs: arena, scratch, and the addresses of every buffer.
 
 use crate::arena::{AlignedBuf, MemoryError, copy, lend, lend_mut};
+use crate::cost::Sharing;
 use crate::executable::{Executable, Port};
 use crate::profile::{Observe, Profile};
 use crate::step::RunError;
 use crate::threads::{parallel_for, with_default_float};
 use craneflow_codegen::{Bound, MemRef};
-use craneflow_ir::Array;
 use craneflow_ir::loops::{self, Buf, KernelId, Program, View};
 use craneflow_ir::ops::Op;
+use craneflow_ir::{Array, Scalar};
 use craneflow_passes::plan::Place;
 use std::sync::Arc;
-
-/// Estimated element operations below which a kernel runs on the caller alone.
-const SERIAL_WORK: usize = 1 << 15;
 
 /// What a run does, in order. Launches are positions in [`Actions::launches`].
 #[derive(Debug)]
@@ -66,33 +64,39 @@ pub(crate) struct Actions {
     sites: Vec<Vec<(u32, u32)>>,
     /// All views, sources first.
     views: Vec<(Buf, View)>,
-    /// Estimated element operations of all launches.
-    pub(crate) work: usize,
     /// Steps so far, those inside others included.
     count: usize,
 }
 
+/// How the steps of a program become actions.
+struct How<'a> {
+    /// Estimated time of each kernel in picoseconds.
+    times: &'a [u64],
+    /// Most threads that share a kernel.
+    threads: usize,
+    sharing: Sharing,
+}
+
 impl Actions {
-    /// The steps of a program whose kernels take this much work each.
-    pub(crate) fn new(program: &Program, works: &[usize], threads: usize) -> Actions {
+    /// The steps of a program whose kernels take about this many picoseconds each.
+    pub(crate) fn new(program: &Program, times: &[u64], threads: usize) -> Actions {
         let mut actions = Actions {
             list: vec![],
             launches: vec![],
             sites: vec![vec![]; program.buffers.len()],
             views: vec![],
-            work: 0,
             count: 0,
         };
-        actions.list = actions.of_steps(program, &(works, threads), &program.steps);
+        let mut how = How {
+            times,
+            threads,
+            sharing: Sharing::default(),
+        };
+        actions.list = actions.of_steps(program, &mut how, &program.steps);
         actions
     }
 
-    fn of_steps(
-        &mut self,
-        p: &Program,
-        how: &(&[usize], usize),
-        steps: &[loops::Step],
-    ) -> Numbered {
+    fn of_steps(&mut self, p: &Program, how: &mut How<'_>, steps: &[loops::Step]) -> Numbered {
         let numbered = |s| {
             self.count += 1;
             (self.count - 1, self.of_step(p, how, s))
@@ -100,8 +104,7 @@ impl Actions {
         steps.iter().map(numbered).collect()
     }
 
-    fn of_step(&mut self, p: &Program, how: &(&[usize], usize), step: &loops::Step) -> Action {
-        let &(works, threads) = how;
+    fn of_step(&mut self, p: &Program, how: &mut How<'_>, step: &loops::Step) -> Action {
         match step {
             loops::Step::Launch { kernel, args, .. } => {
                 let at = self.launches.len();
@@ -109,12 +112,11 @@ impl Actions {
                     self.sites[b.0 as usize].push((at as u32, i as u32));
                 }
                 let k = p.kernel(*kernel);
-                let ops = works[kernel.0 as usize];
-                self.work = self.work.saturating_add(ops);
+                let shared = how.sharing.pays(k.grid(), how.times[kernel.0 as usize]);
                 self.launches.push(Launch {
                     kernel: *kernel,
                     args: args.clone(),
-                    budget: if ops < SERIAL_WORK { 1 } else { threads },
+                    budget: if shared { how.threads } else { 1 },
                     grid: k.grid(),
                 });
                 Action::Launch(at)
@@ -338,7 +340,7 @@ impl Run<'_> {
                 }
                 Action::While { cond, pred, body } => loop {
                     self.perform(cond, observe);
-                    if self.read(*pred).get(0).bits == 0 {
+                    if self.scalar(*pred).bits == 0 {
                         break;
                     }
                     self.perform(body, observe);
@@ -351,7 +353,7 @@ impl Run<'_> {
                 }
                 Action::Case { index, branches } => {
                     let chosen =
-                        usize::try_from(self.read(*index).get(0).to_i64()).unwrap_or(usize::MAX);
+                        usize::try_from(self.scalar(*index).to_i64()).unwrap_or(usize::MAX);
                     self.perform(&branches[chosen.min(branches.len() - 1)], observe);
                 }
             }
@@ -374,6 +376,17 @@ impl Run<'_> {
 
     fn mem(&self, b: Buf) -> MemRef {
         self.table[b.0 as usize]
+    }
+
+    /// The first element of a buffer.
+    fn scalar(&self, b: Buf) -> Scalar {
+        let ty = self.exe.program.buffer(b).ty.dtype;
+        let mut bits = [0; 8];
+        crate::arena::read_into(&mut bits[..ty.size()], self.mem(b));
+        Scalar {
+            ty,
+            bits: u64::from_le_bytes(bits),
+        }
     }
 
     /// A copy of a buffer for the reference interpreter.
@@ -427,22 +440,4 @@ fn sized(what: &'static str, port: &Port, found: usize) -> Result<(), RunError> 
             found,
         }),
     }
-}
-
-/// Estimated element operations of a kernel.
-pub(crate) fn work_of(k: &loops::Kernel) -> usize {
-    k.grid().saturating_mul(work(k, &k.body))
-}
-
-/// Estimated element operations of a block.
-fn work(k: &loops::Kernel, block: &[loops::Stmt]) -> usize {
-    let lanes = |v: loops::Val| if k.val(v).vector { k.lanes } else { 1 };
-    let of = |s: &loops::Stmt| match s {
-        loops::Stmt::For(l, body) => k.loops[l.0 as usize].extent.saturating_mul(work(k, body)),
-        loops::Stmt::If(_, a, b) => work(k, a).max(work(k, b)),
-        loops::Stmt::Let(v) => lanes(*v),
-        loops::Stmt::Store(_, _, v) => lanes(*v),
-        loops::Stmt::Set(..) => 0,
-    };
-    block.iter().map(of).fold(0, usize::saturating_add)
 }
