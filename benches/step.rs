@@ -1,7 +1,9 @@
-//! Time of one step of each workload, on one thread and on all.
+//! Time of one step of each workload, and of one of many tiny kernels, on one thread and on all.
 //!
-//! `cargo bench --bench step [W1 M3 ..]`; `craneflow bench` prints one workload in more detail.
+//! `cargo bench --bench step [W1 M3 tiny ..]`; `craneflow bench` prints one workload in more detail.
 
+use craneflow::ir::ops::DotGeneral;
+use craneflow::ir::{Builder, DType, Type, Verified};
 use craneflow::nn::workloads::{NAMES, workload};
 use craneflow::runtime::{Options, Step};
 use std::error::Error;
@@ -36,6 +38,26 @@ fn main() -> Result<(), Box<dyn Error>> {
         }
         println!("{line}");
     }
+    if asked.is_empty() || asked.iter().any(|a| a == "tiny") {
+        tiny(cores)?;
+    }
+    Ok(())
+}
+
+/// Products of 4 x 4 in a chain, each a kernel: what a kernel costs beside its work.
+fn tiny(threads: usize) -> Result<(), Box<dyn Error>> {
+    const KERNELS: usize = 1000;
+    let mut b = Builder::new("tiny");
+    let x = b.input("x", Type::new(DType::F32, [4, 4]));
+    let chain = (0..KERNELS).fold(x, |y, _| b.op(DotGeneral::matmul(2), &[y, x]));
+    b.output("y", chain);
+    let options = Options {
+        threads,
+        ..Options::default()
+    };
+    let mut step = Step::compile(&Verified::graph(b.finish())?, &options)?;
+    let ns = median(&mut step).as_secs_f64() * 1e9 / KERNELS as f64;
+    println!("tiny      {ns:12.1} ns a kernel on {threads}");
     Ok(())
 }
 

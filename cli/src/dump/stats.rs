@@ -38,8 +38,11 @@ impl Counts {
                     self.steps(cond);
                     self.steps(body);
                 }
+                Step::Repeat { body, .. } => {
+                    self.loops += 1;
+                    self.steps(body);
+                }
                 Step::Case { branches, .. } => branches.iter().for_each(|b| self.steps(b)),
-                _ => {}
             }
         }
     }
@@ -56,7 +59,7 @@ pub fn print(graph: Verified<Graph>, options: &Options) -> Result<()> {
     for (name, count) in &ops {
         writeln!(out, "{count:8} {name}")?;
     }
-    let (program, _) = passes::compile(graph.clone(), options, &mut |_, _, _| {});
+    let (program, plan) = passes::compile(graph.clone(), options, &mut |_, _, _| {});
     let program: &Program = &program;
     let mut counts = Counts::default();
     counts.steps(&program.steps);
@@ -67,6 +70,16 @@ pub fn print(graph: Verified<Graph>, options: &Options) -> Result<()> {
         counts.launches,
         counts.copies,
         counts.loops
+    )?;
+    writeln!(
+        out,
+        "{} bytes of inputs, {} of outputs, {} of constants",
+        plan.input_bytes, plan.output_bytes, plan.constant_bytes
+    )?;
+    writeln!(
+        out,
+        "{} bytes between them; {} live at once, the least that this order of steps needs",
+        plan.arena_bytes, plan.live_bytes
     )?;
     let interpreted: usize = counts.interpreted.values().sum();
     writeln!(out, "{interpreted} ops are interpreted")?;
