@@ -28,7 +28,7 @@ Version: {version}
 Summary: Craneflow for JAX: compiles JAX and Keras programs for CPUs
 License: MIT OR Apache-2.0
 Requires-Python: >=3.10
-Requires-Dist: jax>=0.6
+Requires-Dist: jax>=0.7
 
 Craneflow as a backend of JAX. Installing it makes it JAX's default backend; JAX's own CPU backend stays.
 This package is not made or endorsed by the makers of JAX or Keras.

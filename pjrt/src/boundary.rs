@@ -188,6 +188,54 @@ pub fn tell_ready(f: crate::abi::OnReady, outcome: Result<(), Failure>, user: *m
     unsafe { f(error, user) }
 }
 
+/// Bytes that a function of Python reads or writes.
+#[repr(C)]
+pub struct Span {
+    data: *mut u8,
+    len: usize,
+}
+
+/// Answers a call of Python: number, operands and how many, results and how many, and where to write
+/// what went wrong, with a zero at the end, into so many bytes. Returns 0 when all is well.
+pub type AnswerFn =
+    unsafe extern "C" fn(u64, *const Span, usize, *const Span, usize, *mut u8, usize) -> i32;
+
+/// Asks Python; the error is what it raised, cut to `room` bytes.
+pub fn answer(
+    f: AnswerFn,
+    number: u64,
+    operands: &[&[u8]],
+    results: &mut [Vec<u8>],
+    room: usize,
+) -> Result<(), String> {
+    let span = |data: *mut u8, len| Span { data, len };
+    let operands: Vec<Span> = (operands.iter())
+        .map(|o| span(o.as_ptr().cast_mut(), o.len()))
+        .collect();
+    let places: Vec<Span> = (results.iter_mut())
+        .map(|r| span(r.as_mut_ptr(), r.len()))
+        .collect();
+    let mut message = vec![0_u8; room];
+    // SAFETY: the function was given for this. It reads operands, writes results and message, each of
+    // the length said, and keeps none of them.
+    let failed = unsafe {
+        f(
+            number,
+            operands.as_ptr(),
+            operands.len(),
+            places.as_ptr(),
+            places.len(),
+            message.as_mut_ptr(),
+            room,
+        )
+    };
+    let text = message.split(|&b| b == 0).next().unwrap_or_default();
+    match failed {
+        0 => Ok(()),
+        _ => Err(String::from_utf8_lossy(text).into_owned()),
+    }
+}
+
 /// An address that threads may hand on.
 #[repr(transparent)]
 #[derive(Clone, Copy)]

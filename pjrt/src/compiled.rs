@@ -1,6 +1,7 @@
 //! A program and its machine code: shared by all executables of the same program in a client.
 
 use crate::cache::{self, Cache};
+use crate::callback;
 use crate::cost::{self, Cost};
 use crate::dump;
 use crate::element::ArrayType;
@@ -51,6 +52,8 @@ pub struct Compiled {
     pub named: Vec<u8>,
     /// What tells it from other programs, whatever the names and places in it.
     fingerprint: OnceLock<String>,
+    /// The Python functions that it calls.
+    python: callback::Held,
     graph: Verified<Graph>,
     cost: Cost,
     interpreted: bool,
@@ -119,6 +122,7 @@ impl Compiled {
             graph,
             inputs,
             outputs,
+            python,
         } = imported;
         let parameter = |(i, arg): (usize, &_)| -> Result<Parameter, Failure> {
             let ty = ArrayType::of(arg)?;
@@ -142,6 +146,7 @@ impl Compiled {
             options: saved.options.to_vec(),
             named,
             fingerprint: OnceLock::new(),
+            python: callback::Held::new(python),
             interpreted: is_tiny(&graph, &cost) && !dump::wanted(),
             graph,
             cost,
@@ -201,6 +206,11 @@ impl Compiled {
 
     /// Bytes from which another process makes this executable.
     pub fn save(&self) -> Result<Vec<u8>, Failure> {
+        if self.python.any() {
+            return Err(Failure::Unimplemented(
+                "serialising a program that calls Python functions",
+            ));
+        }
         let code = self.executable()?.save(&self.how);
         Ok(self.saved(&self.key(), code.as_deref().unwrap_or_default()))
     }
@@ -240,7 +250,8 @@ impl Compiled {
     /// The machine code, made when it is asked for first.
     fn executable(&self) -> Result<&Arc<Executable>, Failure> {
         let compile = || {
-            let executable = match cache::cache().filter(|_| !dump::wanted()) {
+            let kept = !dump::wanted() && !self.python.any();
+            let executable = match cache::cache().filter(|_| kept) {
                 Some(cache) => self.cached(cache)?,
                 None => dump::compile(&self.graph, &self.source, &self.how)?,
             };
@@ -285,7 +296,7 @@ impl Compiled {
             }
             _ => self.execute(given),
         };
-        catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|p| Err(Failure::panicked(&*p)))
+        catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|p| Err(Failure::ended(p)))
     }
 
     fn interpret(&self, given: &[Given]) -> Result<Vec<Storage>, Failure> {
@@ -298,7 +309,7 @@ impl Compiled {
             (self.graph.inputs.iter().zip(given).map(array)).collect::<Result<Vec<_>, _>>();
         let results = eval::eval_graph(&self.graph, &arrays?);
         let store = |a: &Array| Ok(Storage::Owned(Owned::copy_of(a.bytes())?));
-        results.iter().map(store).collect()
+        results.iter().take(self.outputs.len()).map(store).collect()
     }
 
     fn execute(&self, given: Vec<Given>) -> Result<Vec<Storage>, Failure> {
@@ -345,7 +356,8 @@ impl Compiled {
             };
             owned.map(Storage::Owned).ok_or_else(lost)
         });
-        outputs.collect()
+        // What comes after the results of the program is for order only.
+        outputs.take(self.outputs.len()).collect()
     }
 
     fn workspace(&self, executable: &Arc<Executable>) -> Result<Workspace, Failure> {

@@ -1,5 +1,6 @@
 //! What can go wrong, with the numbers that the C API gives to kinds of errors.
 
+use crate::callback::Raised;
 use craneflow_import::stablehlo::ImportError;
 use craneflow_runtime::arena::MemoryError;
 use craneflow_runtime::{CompileError, RunError};
@@ -49,6 +50,8 @@ pub enum Failure {
     },
     #[error("the program takes {expected} arguments, found {found}")]
     Arguments { expected: usize, found: usize },
+    #[error("a Python function that the program calls failed: {0}")]
+    Python(String),
     #[error("this is a bug in Craneflow: {0}")]
     Panic(String),
 }
@@ -71,8 +74,18 @@ impl Failure {
             Failure::Compile(error) if matches!(**error, CompileError::Memory(_)) => {
                 RESOURCE_EXHAUSTED
             }
-            Failure::Compile(_) | Failure::Run(_) | Failure::Panic(_) => INTERNAL,
+            Failure::Compile(_) | Failure::Run(_) | Failure::Python(_) | Failure::Panic(_) => {
+                INTERNAL
+            }
             _ => INVALID_ARGUMENT,
+        }
+    }
+
+    /// The failure of a run that ended early with this payload.
+    pub fn ended(payload: Box<dyn Any + Send>) -> Failure {
+        match payload.downcast::<Raised>() {
+            Ok(raised) => Failure::Python(raised.0),
+            Err(other) => Failure::panicked(&*other),
         }
     }
 

@@ -10,6 +10,7 @@ mod abi;
 mod boundary;
 mod buffer;
 mod cache;
+mod callback;
 mod client;
 mod compiled;
 mod cost;
@@ -35,4 +36,16 @@ pub use table::Api;
 #[unsafe(no_mangle)]
 pub extern "C" fn GetPjrtApi() -> &'static Api {
     &table::API
+}
+
+/// Sets the function that answers calls of Python, or none. The package of the wheel calls it.
+#[unsafe(no_mangle)]
+pub extern "C" fn craneflow_set_callback(f: Option<boundary::AnswerFn>) {
+    callback::connect(f);
+}
+
+/// The number of a Python function that no program calls any more, each once; 0 when there is none.
+#[unsafe(no_mangle)]
+pub extern "C" fn craneflow_released_callback() -> u64 {
+    callback::released()
 }

@@ -1,6 +1,7 @@
 //! StableHLO programs: MLIR bytecode holding VHLO, and the text that JAX prints.
 
 mod bytecode;
+pub mod callback;
 mod error;
 mod limits;
 mod map;
@@ -15,12 +16,15 @@ use craneflow_ir::{Graph, Verified};
 /// An imported program: its `main` with every call replaced by what it calls.
 #[derive(Clone, Debug)]
 pub struct Imported {
-    /// The graph. Its inputs and outputs are those of `main`.
+    /// The graph. Its inputs and outputs are those of `main`. Where calls of Python must happen, one more
+    /// output stands for that they have.
     pub graph: Verified<Graph>,
     /// Arguments of `main`.
     pub inputs: Vec<Arg>,
     /// Results of `main`.
     pub outputs: Vec<Arg>,
+    /// Numbers of the Python functions that it calls, each as often as it is called in the program.
+    pub python: Vec<u64>,
 }
 
 /// An argument or result of `main` as the program declares it.

@@ -1,4 +1,4 @@
-"""What JAX decides by the name of a platform, for ours: donation, linear algebra.
+"""What JAX decides by the name of a platform, for ours: donation, linear algebra, calls of Python.
 
 These are private parts of JAX and move between versions. Each is used on its own, and where one is
 missing the rest still works: without donation a step takes more memory, without a lowering a function
@@ -50,7 +50,29 @@ def _linear_algebra(platform):
             known[platform].setdefault(primitive, known["cpu"][primitive])
 
 
-def register(platform):
-    """Registers everything for a platform of this name."""
-    for part in (_donation, _linear_algebra):
+def _callbacks(library):
+    @_guarded
+    def register(platform):
+        """calling Python from within a program"""
+        from jax._src import callback, debugging
+        from jax._src.interpreters import mlir
+
+        from . import callbacks
+
+        if platform == "cpu":
+            return
+        callbacks.connect(library)
+        callback.emit_python_callback = callbacks.emitter(callback.emit_python_callback, platform)
+        known = mlir._platform_specific_lowerings
+        for name in ("debug_callback_p", "debug_print_p"):
+            primitive = getattr(debugging, name, None)
+            if primitive in known["cpu"]:
+                known[platform].setdefault(primitive, known["cpu"][primitive])
+
+    return register
+
+
+def register(platform, library):
+    """Registers everything for a platform of this name, whose plugin is in the file `library`."""
+    for part in (_donation, _linear_algebra, _callbacks(library)):
         part(platform)

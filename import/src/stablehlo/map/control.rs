@@ -7,13 +7,28 @@ use crate::stablehlo::error::Place;
 use crate::stablehlo::limits;
 use crate::stablehlo::tree::{Attr, Node, Region};
 use craneflow_ir::ops::{Case, While};
-use craneflow_ir::{DType, Value};
+use craneflow_ir::{Builder, DType, Graph, Value};
 
 /// The results are the operands.
 pub const SAME: Rule = |_, _, x| Ok(x.to_vec());
 
 /// A token.
 pub const TOKEN: Rule = |_, _, _| Ok(vec![Val::Token]);
+
+/// Lets the condition of a loop take what has happened, which it does not look at.
+fn ignore(cond: &mut Graph, body: &Graph) {
+    let mut b = Builder::new(&cond.name);
+    let types = body.inputs.iter().map(|i| body.ty(i.value).clone());
+    let inputs: Vec<Value> = types
+        .enumerate()
+        .map(|(i, ty)| b.input(&format!("x{i}"), ty))
+        .collect();
+    let results = b.inline(cond, &inputs[..cond.inputs.len()]);
+    for (output, v) in cond.outputs.iter().zip(results) {
+        b.output(&output.name, v);
+    }
+    *cond = b.finish();
+}
 
 /// A call is replaced by what it calls.
 pub fn call(cx: &mut Cx, node: &Node, x: &[Val]) -> Result<Vec<Val>, Fault> {
@@ -74,23 +89,37 @@ pub fn r#while(cx: &mut Cx, node: &Node, x: &[Val]) -> Result<Vec<Val>, Fault> {
     let captures = cx.captures(&[cond, body]);
     let (captured, _) = cx.captured(&captures)?;
     let forms: Vec<Form> = x.iter().map(|v| cx.form(v)).collect();
-    let cond = cx.graph("cond", cond, &forms, &captures)?;
-    let mut body = cx.graph("body", body, &forms, &captures)?;
+    if cx.effect_of(&[cond]).is_some() {
+        return Err("its condition calls Python with an effect".into());
+    }
+    let effect = cx.effect_of(&[body]);
+    let mut cond = cx.graph("cond", cond, &forms, &captures, None)?;
+    let mut body = cx.graph("body", body, &forms, &captures, effect)?;
     // What is captured goes round unchanged.
     let carries: usize = forms.iter().map(|f| f.flat().len()).sum();
-    for i in carries..body.inputs.len() {
+    let happened = effect.and_then(|_| body.outputs.pop());
+    let captures = body.inputs.len() - usize::from(happened.is_some());
+    for i in carries..captures {
         let value = body.inputs[i].value;
         body.outputs.push(craneflow_ir::graph::Output {
             name: format!("y{i}"),
             value,
         });
     }
-    let operands: Vec<Value> = x.iter().chain(&captured).flat_map(Val::flat).collect();
+    let mut operands: Vec<Value> = x.iter().chain(&captured).flat_map(Val::flat).collect();
+    if let Some(happened) = happened {
+        body.outputs.push(happened);
+        operands.extend(effect);
+        ignore(&mut cond, &body);
+    }
     let op = While {
         cond: Box::new(cond),
         body: Box::new(body),
     };
-    let results = cx.b.push(op, &operands)?;
+    let mut results = cx.b.push(op, &operands)?;
+    if effect.is_some() {
+        cx.effect = results.pop();
+    }
     Ok(vals(&forms, results))
 }
 
@@ -131,14 +160,19 @@ fn branches(
 ) -> Result<Vec<Val>, Fault> {
     let captures: Captures = cx.captures(regions);
     let (captured, _) = cx.captured(&captures)?;
+    let effect = cx.effect_of(regions);
     let mut branches = vec![];
     for (i, region) in regions.iter().enumerate() {
-        branches.push(cx.graph(&format!("branch{i}"), region, &[], &captures)?);
+        branches.push(cx.graph(&format!("branch{i}"), region, &[], &captures, effect)?);
     }
     let mut operands = vec![index];
     operands.extend(captured.iter().flat_map(Val::flat));
+    operands.extend(effect);
     let forms = results(cx, node)?;
-    let flat = cx.b.push(Case { branches }, &operands)?;
+    let mut flat = cx.b.push(Case { branches }, &operands)?;
+    if effect.is_some() {
+        cx.effect = flat.pop();
+    }
     if flat.len() != forms.iter().map(|f| f.flat().len()).sum::<usize>() {
         return Err("its branches do not return what it declares".into());
     }

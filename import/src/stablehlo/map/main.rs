@@ -1,5 +1,6 @@
 //! `main` as a graph: its arguments and results in the form in which they are passed.
 
+use super::callback::Effects;
 use super::value::{Form, Val};
 use super::{Cx, Fault};
 use crate::stablehlo::error::{ImportError, Place};
@@ -25,6 +26,9 @@ pub fn program(module: &Module) -> Result<Imported, ImportError> {
         calls: vec![index],
         depth: 0,
         nodes: 0,
+        effects: Effects::of(module),
+        effect: None,
+        python: vec![],
     };
     let fault = |fault: Fault| match fault {
         Fault::Inner(e) => e,
@@ -42,13 +46,18 @@ pub fn program(module: &Module) -> Result<Imported, ImportError> {
     for (i, (val, &id)) in results.iter().zip(declared).enumerate() {
         outputs.push(cx.returned(i, val, id).map_err(fault)?);
     }
+    if let Some(effect) = cx.effect {
+        cx.b.output("effect", effect);
+    }
+    let python = std::mem::take(&mut cx.python);
     let mut graph = cx.b.finish();
-    donate(&mut graph, &inputs);
+    donate(&mut graph, &inputs, outputs.len());
     let graph = Verified::graph(graph).map_err(|e| at_main(main, e.to_string()))?;
     Ok(Imported {
         graph,
         inputs,
         outputs,
+        python,
     })
 }
 
@@ -80,7 +89,7 @@ fn word(name: &str) -> String {
 const TOKEN: (ElementType, usize) = (ElementType::Bool, 0);
 
 /// The type in which a tensor is passed in and out.
-fn passed(element: ElementType, ty: &Type) -> Type {
+pub fn passed(element: ElementType, ty: &Type) -> Type {
     match element.part() {
         Some(_) => {
             let mut dims = ty.shape.0.clone();
@@ -106,10 +115,7 @@ impl Cx<'_> {
             return Err(format!("argument {i} is {}", self.module.ty(id)).into());
         };
         let input = self.b.input(&format!("arg{i}"), passed(*element, &ty));
-        let val = match element.part() {
-            Some(_) => Val::Complex(self.part(input, &ty, 0)?, self.part(input, &ty, 1)?),
-            None => Val::Real(self.load_narrow(input, *element)?),
-        };
+        let val = self.passed_in(input, *element, &ty)?;
         self.env.insert(id, val);
         let entry = |key: &str| attrs.and_then(|a| a.entry(key));
         let to = entry("tf.aliasing_output").and_then(Attr::int);
@@ -123,6 +129,25 @@ impl Cx<'_> {
                 None => Donation::No,
             },
         })
+    }
+
+    /// A tensor from the form in which it is passed; `ty` is the type of its parts.
+    pub fn passed_in(&mut self, v: Value, element: ElementType, ty: &Type) -> Result<Val, Fault> {
+        Ok(match element.part() {
+            Some(_) => Val::Complex(self.part(v, ty, 0)?, self.part(v, ty, 1)?),
+            None => Val::Real(self.load_narrow(v, element)?),
+        })
+    }
+
+    /// A tensor in the form in which it is passed.
+    pub fn passed_out(&mut self, val: &Val, element: ElementType) -> Result<Value, Fault> {
+        match val {
+            Val::Complex(re, im) => self.pairs(*re, *im),
+            val => {
+                let v = val.real()?;
+                self.store_narrow(v, element)
+            }
+        }
     }
 
     /// The real or imaginary parts of an array whose last axis has both.
@@ -161,13 +186,7 @@ impl Cx<'_> {
         let Ty::Tensor(element, dims) = self.module.ty(id) else {
             return Err(format!("result {i} is {}", self.module.ty(id)).into());
         };
-        let output = match val {
-            Val::Complex(re, im) => self.pairs(*re, *im)?,
-            val => {
-                let v = val.real()?;
-                self.store_narrow(v, *element)?
-            }
-        };
+        let output = self.passed_out(val, *element)?;
         self.b.output(&format!("out{i}"), output);
         Ok(Arg {
             element: *element,
@@ -185,10 +204,9 @@ fn token() -> Arg {
     }
 }
 
-/// Pairs donated inputs with outputs of their type.
-fn donate(graph: &mut craneflow_ir::Graph, inputs: &[Arg]) {
-    let types: Vec<Type> = graph
-        .outputs
+/// Pairs donated inputs with those of the first `outputs` outputs that have their type.
+fn donate(graph: &mut craneflow_ir::Graph, inputs: &[Arg], outputs: usize) {
+    let types: Vec<Type> = graph.outputs[..outputs]
         .iter()
         .map(|o| graph.ty(o.value).clone())
         .collect();

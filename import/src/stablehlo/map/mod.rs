@@ -1,6 +1,7 @@
 //! From the tree to a graph: one rule for each operation of StableHLO, found by name.
 
 mod bits;
+mod callback;
 mod chlo;
 mod complex;
 mod constant;
@@ -84,6 +85,12 @@ pub struct Cx<'m> {
     depth: usize,
     /// Operations so far.
     nodes: usize,
+    /// Which functions call Python with an effect.
+    effects: callback::Effects,
+    /// Stands for what has happened so far in the graph at hand, once something may have.
+    effect: Option<Value>,
+    /// Numbers of the Python functions called.
+    python: Vec<u64>,
 }
 
 impl<'m> Cx<'m> {

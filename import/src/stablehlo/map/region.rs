@@ -67,13 +67,15 @@ impl<'m> Cx<'m> {
         Ok(to.push1(node.op.clone(), &operands?)?)
     }
 
-    /// A region as a graph: `args` are the forms of its arguments, after which captured values come.
+    /// A region as a graph: `args` are the forms of its arguments, after which captured values come, and
+    /// then, where there is an `effect`, what has happened, which is also its last output.
     pub fn graph(
         &mut self,
         name: &str,
         region: &Region,
         args: &[Form],
         captures: &Captures,
+        mut effect: Option<Value>,
     ) -> Result<Graph, Fault> {
         limits::depth(place(region), self.depth)?;
         if region.args.len() != args.len() {
@@ -102,15 +104,24 @@ impl<'m> Cx<'m> {
                 .collect();
             env.insert(id, self.form(&val).val(&mut flat?.into_iter()));
         }
+        if let Some(effect) = &mut effect {
+            let ty = self.b.ty(*effect).clone();
+            *effect = b.input("effect", ty);
+        }
         std::mem::swap(&mut self.b, &mut b);
         std::mem::swap(&mut self.env, &mut env);
+        std::mem::swap(&mut self.effect, &mut effect);
         self.depth += 1;
         let results = self.nodes(&region.nodes);
         self.depth -= 1;
         std::mem::swap(&mut self.b, &mut b);
         self.env = env;
+        std::mem::swap(&mut self.effect, &mut effect);
         for (i, v) in results?.iter().flat_map(Val::flat).enumerate() {
             b.output(&format!("y{i}"), v);
+        }
+        if let Some(effect) = effect {
+            b.output("effect", effect);
         }
         Ok(b.finish())
     }
@@ -127,7 +138,7 @@ impl<'m> Cx<'m> {
             return Err("its region uses values from outside that are no constants".into());
         }
         let scalars: Vec<Form> = args.iter().map(Form::scalar).collect();
-        self.graph(name, region, &scalars, &captures)
+        self.graph(name, region, &scalars, &captures, None)
     }
 }
 
