@@ -6,6 +6,7 @@
 //!   (`Stores`) starts a group.
 //! - A pointwise op joins the group that computes one of its operands, so it becomes the epilogue of a
 //!   reduction or contraction; it may not wait for anything that itself waits for the group.
+//! - Pointwise ops, slices and `concatenate` of equal parts join a group that reads what they read.
 //! - A cheap op is never stored just because several groups read it: each computes it again.
 //! - Groups that walk the same rows become one (`rows`).
 
@@ -13,9 +14,12 @@ mod join;
 mod order;
 pub mod rows;
 
+pub(crate) use join::space;
+
 use craneflow_ir::Pointwise;
 use craneflow_ir::graph::{Graph, NodeId, Value};
 use craneflow_ir::ops::{Lowering, Op};
+use std::collections::BTreeSet;
 
 /// What kind of kernel a group becomes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -171,21 +175,24 @@ impl Fuser<'_> {
         self.cost[id.0 as usize] = (inherited + cost(&node.op)).min(1 << 20);
         match class {
             Class::Pointwise | Class::Moves if !self.must_store(id) => {}
-            Class::Pointwise => {
-                let joined = self.candidates(id).into_iter().find(|&k| self.joins(id, k));
-                let k = joined.unwrap_or_else(|| self.open(GroupKind::Loops));
-                self.add(k, id);
-            }
-            Class::Moves | Class::Reduction => {
-                let k = self.open(GroupKind::Loops);
-                self.add(k, id);
-            }
+            Class::Pointwise => self.join_or(id, GroupKind::Loops),
+            Class::Moves if matches!(node.op, Op::Slice(_)) => self.join_or(id, GroupKind::Loops),
+            Class::Moves | Class::Reduction => self.open_with(GroupKind::Loops, id),
             Class::Contraction => self.open_with(GroupKind::Contraction(id), id),
+            Class::Stores if self.joins_parts(id) => self.join_or(id, GroupKind::Stores(id)),
             Class::Stores => self.open_with(GroupKind::Stores(id), id),
             Class::Control => self.open_with(GroupKind::Control(id), id),
             Class::Interpret => self.open_with(GroupKind::Interpret(id), id),
             Class::Source => unreachable!("handled above"),
         }
+    }
+
+    /// Adds a node to a group that computes what it reads, or reads what it reads; else to one of its own.
+    fn join_or(&mut self, id: NodeId, kind: GroupKind) {
+        let mut found = self.candidates(id).into_iter();
+        let k = found.find(|&k| self.joins(id, k));
+        let k = k.unwrap_or_else(|| self.open(kind));
+        self.add(k, id);
     }
 
     fn inline_cost(&self, v: Value) -> u32 {
@@ -223,7 +230,9 @@ impl Fuser<'_> {
             .filter(|u| self.class(**u) != Class::Source)
             .count();
         let grows = users.iter().any(|&u| {
+            let once = matches!(self.g.node(u).op, Op::Pad(_));
             self.class(u) == Class::Moves
+                && !once
                 && self.g.ty(self.g.node(u).results[0]).count() > self.g.ty(v).count()
         });
         let total = self.cost[id.0 as usize];
@@ -283,13 +292,8 @@ impl Fuser<'_> {
 
     fn add(&mut self, k: usize, id: NodeId) {
         let mut outside = vec![];
-        self.inputs_of(
-            id,
-            k,
-            true,
-            &mut outside,
-            &mut std::collections::BTreeSet::new(),
-        );
+        self.inputs_of(id, k, true, &mut outside, &mut BTreeSet::new());
+        outside.retain(|&r| r != k);
         outside.sort_unstable();
         outside.dedup();
         let results = &self.g.node(id).results;
@@ -334,7 +338,7 @@ impl Fuser<'_> {
             return true;
         }
         let mut stack: Vec<NodeId> = self.users[v.0 as usize].clone();
-        let mut seen = std::collections::BTreeSet::new();
+        let mut seen = BTreeSet::new();
         while let Some(u) = stack.pop() {
             if !seen.insert(u) {
                 continue;
@@ -357,7 +361,7 @@ impl Fuser<'_> {
     fn inlined(&self, k: usize) -> Vec<NodeId> {
         let mut out = vec![];
         let mut stack: Vec<NodeId> = self.groups[k].members.clone();
-        let mut seen: std::collections::BTreeSet<NodeId> = stack.iter().copied().collect();
+        let mut seen: BTreeSet<NodeId> = stack.iter().copied().collect();
         while let Some(id) = stack.pop() {
             for &v in &self.g.node(id).operands {
                 let producer = self.node_of(v);

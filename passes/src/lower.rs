@@ -8,7 +8,7 @@ mod rows;
 mod tiles;
 
 use crate::Options;
-use crate::fuse::{Group, GroupKind, Groups, fuse};
+use crate::fuse::{Group, GroupKind, Groups, fuse, space};
 use craneflow_ir::graph::{Graph, NodeId, Value};
 use craneflow_ir::hash::Table;
 use craneflow_ir::loops::build::{KernelBuilder, Operand, Out};
@@ -417,11 +417,11 @@ impl Elements<'_, '_> {
         self.lowering.g
     }
 
-    /// A kernel that computes `roots`, all of one shape, and stores them; the buffers of the roots are
+    /// A kernel that computes `roots`, all by loops of one shape, and stores them; the buffers of the roots are
     /// its last parameters.
     fn loops(&self, name: &str, roots: &[Value]) -> Kernel {
         let g = self.graph();
-        let shape = g.ty(roots[0]).shape.clone();
+        let shape = space(g, roots[0]).clone();
         let mut k = KernelBuilder::new(name, 1);
         self.declare_for(&mut k, roots);
         let outs: Vec<Mem> = roots
@@ -451,10 +451,29 @@ impl Elements<'_, '_> {
         k.finish()
     }
 
+    /// Stores the elements of all roots that belong to a place in their loops. All are computed before any
+    /// is stored: a result may replace what is read.
     fn store_roots(&self, k: &mut KernelBuilder, roots: &[Value], outs: &[Mem], at: &[Index]) {
-        let values: Vec<Val> = roots.iter().map(|&v| self.element(k, v, at)).collect();
-        for ((&v, &mem), value) in roots.iter().zip(outs).zip(values) {
-            k.store(mem, &Index::linear(at, &self.graph().ty(v).shape), value);
+        let g = self.graph();
+        let mut stores = vec![];
+        for (&v, &mem) in roots.iter().zip(outs) {
+            let shape = &g.ty(v).shape;
+            if space(g, v) == shape {
+                stores.push((mem, Index::linear(at, shape), self.element(k, v, at)));
+                continue;
+            }
+            let Op::Concatenate(c) = &g.def(v).op else {
+                unreachable!("other roots have the shape of their loops")
+            };
+            for (i, &part) in g.def(v).operands.iter().enumerate() {
+                let mut to = at.to_vec();
+                to[c.axis] = to[c.axis].plus((i * g.ty(part).shape[c.axis]) as i64);
+                let value = self.element(k, part, at);
+                stores.push((mem, Index::linear(&to, shape), value));
+            }
+        }
+        for (mem, to, value) in stores {
+            k.store(mem, &to, value);
         }
     }
 

@@ -146,7 +146,11 @@ impl Fuser<'_> {
     fn local(&self, rows: &Rows, a: usize, k: usize) -> bool {
         let mut stack: Vec<(NodeId, Level)> = vec![];
         for &v in [a, k].iter().flat_map(|&k| &self.groups[k].roots) {
-            match rows.level(&self.g.ty(v).shape) {
+            let shape = &self.g.ty(v).shape;
+            if super::join::space(self.g, v) != shape {
+                return false;
+            }
+            match rows.level(shape) {
                 Level::Elsewhere => return false,
                 level => stack.push((self.node_of(v), level)),
             }

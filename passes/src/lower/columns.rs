@@ -3,6 +3,7 @@
 //! order that the reference defines.
 
 use super::Elements;
+use crate::fuse::space;
 use craneflow_ir::graph::Value;
 use craneflow_ir::loops::build::KernelBuilder;
 use craneflow_ir::loops::index::Index;
@@ -27,7 +28,7 @@ impl Elements<'_, '_> {
     /// none, or one that does not.
     pub(super) fn columns(&self, k: &mut KernelBuilder, roots: &[Value], outs: &[Mem]) -> bool {
         let g = self.graph();
-        let shape = g.ty(roots[0]).shape.clone();
+        let shape = space(g, roots[0]).clone();
         let Some(found) = self.reductions(roots) else {
             return false;
         };
@@ -120,7 +121,7 @@ impl Elements<'_, '_> {
             }
             let node = g.def(v);
             match &node.op {
-                Op::Reduce(r) if g.ty(v).shape == g.ty(roots[0]).shape => {
+                Op::Reduce(r) if g.ty(v).shape == *space(g, roots[0]) => {
                     let minor = g.ty(node.operands[0]).rank() - 1;
                     if r.axes.contains(&minor) || matches!(r.kind, Reducer::Body(_)) {
                         return None;

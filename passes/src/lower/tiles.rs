@@ -2,6 +2,7 @@
 //! result brings into the cache is used by the rows after it.
 
 use super::Elements;
+use crate::fuse::space;
 use craneflow_ir::graph::Value;
 use craneflow_ir::loops::build::KernelBuilder;
 use craneflow_ir::loops::index::Index;
@@ -17,7 +18,7 @@ impl Elements<'_, '_> {
     /// Writes the kernel of a group with a transpose of its own shape that moves the minor axis; false
     /// when there is none.
     pub(super) fn tiles(&self, k: &mut KernelBuilder, roots: &[Value], outs: &[Mem]) -> bool {
-        let shape = self.graph().ty(roots[0]).shape.clone();
+        let shape = space(self.graph(), roots[0]).clone();
         let Some(axis) = self.moved_axis(roots) else {
             return false;
         };
@@ -54,7 +55,7 @@ impl Elements<'_, '_> {
     /// group reads; `None` when there is no such transpose, or the group has other work.
     fn moved_axis(&self, roots: &[Value]) -> Option<usize> {
         let g = self.graph();
-        let shape = &g.ty(roots[0]).shape;
+        let shape = space(g, roots[0]);
         let mut moved = None;
         let mut stack = roots.to_vec();
         let mut seen = std::collections::BTreeSet::new();
@@ -73,7 +74,8 @@ impl Elements<'_, '_> {
                 | Op::Constant(_)
                 | Op::BroadcastInDim(_)
                 | Op::Reshape(_)
-                | Op::Iota(_) => stack.extend(&node.operands),
+                | Op::Iota(_)
+                | Op::Concatenate(_) => stack.extend(&node.operands),
                 _ => return None,
             }
         }
