@@ -1,10 +1,10 @@
-//! Sounds, folders of texts, folds.
+//! Archives of arrays, tables in Parquet, sounds, folders of texts, folds.
 
 use craneflow_nn::data::folder::ClassFolder;
 use craneflow_nn::data::front::Front;
 use craneflow_nn::data::sounds::{self, SoundFormat};
-use craneflow_nn::data::table::Table;
-use craneflow_nn::data::{DataError, Dataset, Labels};
+use craneflow_nn::data::table::{Column, Table};
+use craneflow_nn::data::{self, DataError, Dataset, Labels, NpyArray, npz};
 use craneflow_nn::recipe::Recipe;
 use ndarray::{ArrayD, IxDyn};
 use std::fmt::Debug;
@@ -19,6 +19,105 @@ fn refusal<T: Debug>(outcome: Result<T, DataError>) -> String {
 
 fn array<T: Clone>(shape: &[usize], elements: &[T]) -> ArrayD<T> {
     ArrayD::from_shape_vec(IxDyn(shape), elements.to_vec()).expect("is of that size")
+}
+
+#[test]
+fn archives_of_arrays_are_read_as_they_were_written() {
+    let folder = tempdir().expect("a folder");
+    let path = folder.path().join("d.npz");
+    let mut arrays = npz::Arrays::new();
+    let x: Vec<u8> = (0..40).map(|i| i * 6).collect();
+    let y: Vec<i64> = (0..20).map(|i| i % 2).collect();
+    arrays.insert("x".to_string(), NpyArray::from(array(&[20, 2], &x)));
+    arrays.insert("y".to_string(), NpyArray::from(array(&[20], &y)));
+    npz::write(&path, &arrays).expect("writes");
+    assert_eq!(npz::read(&path).expect("reads"), arrays);
+
+    let split = data::load(&path).expect("loads");
+    assert_eq!((split.train.len(), split.test.len()), (16, 4));
+    assert_eq!(split.train.classes(), ["0", "1"]);
+    let greatest = split.train.inputs().iter().chain(split.test.inputs());
+    let greatest = greatest.fold(0f32, |a, b| a.max(*b));
+    assert!((greatest - 234.0 / 255.0).abs() < 1e-6, "{greatest}");
+
+    let bytes = std::fs::read(&path).expect("is there");
+    for cut in [0, 3, 30, bytes.len() / 2, bytes.len() - 1] {
+        refusal(npz::parse(&bytes[..cut], Path::new("d.npz")));
+    }
+    // Every byte of the first header and of the compressed data, damaged.
+    for at in 0..bytes.len().min(200) {
+        let mut damaged = bytes.clone();
+        damaged[at] ^= 0xff;
+        if let Ok(read) = npz::parse(&damaged, Path::new("d.npz")) {
+            assert!(read.len() <= 2, "byte {at}");
+        }
+    }
+    arrays.remove("y");
+    npz::write(&path, &arrays).expect("writes");
+    let message = refusal(data::load(&path));
+    assert!(message.contains("the columns are x"), "{message}");
+}
+
+#[test]
+fn archives_with_a_test_part_keep_it() {
+    let folder = tempdir().expect("a folder");
+    let path = folder.path().join("d.npz");
+    let mut arrays = npz::Arrays::new();
+    let floats = |n: usize| NpyArray::from(array(&[n, 1], &vec![0.5f32; n]));
+    arrays.insert("x_train".to_string(), floats(3));
+    arrays.insert(
+        "y_train".to_string(),
+        NpyArray::from(array(&[3], &[0u8, 2, 1])),
+    );
+    arrays.insert("x_test".to_string(), floats(2));
+    arrays.insert("y_test".to_string(), NpyArray::from(array(&[2], &[0u8, 1])));
+    npz::write(&path, &arrays).expect("writes");
+    let split = data::load(&path).expect("loads");
+    assert_eq!((split.train.len(), split.test.len()), (3, 2));
+    assert_eq!(split.test.classes(), split.train.classes());
+    arrays.insert("y_train".to_string(), floats(3));
+    arrays.insert("y_test".to_string(), floats(2));
+    npz::write(&path, &arrays).expect("writes");
+    let split = data::load(&path).expect("loads");
+    assert!(matches!(split.train.labels(), Labels::Values(_)));
+}
+
+/// Written by pyarrow 26: row groups of two, compressed by snappy, a dictionary of words.
+static PARQUET: &[u8] = include_bytes!("data/people.parquet");
+
+#[test]
+fn parquet_is_a_table_with_typed_columns_and_gaps() {
+    let table = Table::parse(PARQUET, Path::new("people.parquet"), b',').expect("reads");
+    assert_eq!(table.names(), ["age", "name", "member", "visits"]);
+    assert_eq!(
+        table.columns()[0],
+        Column::Numbers(vec![Some(31.5), None, Some(4.0)])
+    );
+    let word = |w: &str| Some(w.to_string());
+    assert_eq!(
+        table.columns()[1],
+        Column::Words(vec![word("Ada"), word("Grace"), None])
+    );
+    assert_eq!(
+        table.columns()[2],
+        Column::Numbers(vec![Some(1.0), Some(0.0), Some(1.0)])
+    );
+    assert_eq!(
+        table.columns()[3],
+        Column::Numbers(vec![Some(7.0), Some(-2.0), Some(0.0)])
+    );
+    for cut in [4, 20, PARQUET.len() / 2, PARQUET.len() - 1] {
+        let message = refusal(Table::parse(&PARQUET[..cut], Path::new("p"), b','));
+        assert!(message.starts_with("p: damaged Parquet: "), "{message}");
+    }
+    // No damage of a byte is more than an error or another table.
+    for at in 4..PARQUET.len() {
+        let mut damaged = PARQUET.to_vec();
+        damaged[at] ^= 0x55;
+        if let Ok(table) = Table::parse(&damaged, Path::new("p"), b',') {
+            assert!(table.names().len() <= 4, "byte {at}");
+        }
+    }
 }
 
 fn wav(rate: u32, channels: u16, bits: u16, samples: &[i32]) -> Vec<u8> {

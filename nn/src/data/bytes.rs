@@ -1,7 +1,7 @@
 //! Whole files in memory, uncompressed, within limits; and a cursor that knows where it is.
 
 use std::fs::File;
-use std::io::Read;
+use std::io::{Read, Write};
 use std::path::Path;
 
 use flate2::read::MultiGzDecoder;
@@ -28,6 +28,25 @@ pub(super) fn read(path: &Path) -> Result<Vec<u8>, DataError> {
         return Err(too_large(path, FILE_LIMIT, "the file"));
     }
     inflate(bytes, path)
+}
+
+/// Writes a file, replacing what was at `path` only after all bytes are out.
+pub(super) fn write(path: &Path, bytes: &[u8]) -> Result<(), DataError> {
+    let io = |source| DataError::Io {
+        path: path.into(),
+        source,
+    };
+    let folder = match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    };
+    let mut builder = tempfile::Builder::new();
+    #[cfg(unix)]
+    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+    let mut file = builder.tempfile_in(folder).map_err(io)?;
+    file.write_all(bytes).map_err(io)?;
+    file.persist(path).map_err(|e| io(e.error))?;
+    Ok(())
 }
 
 /// `bytes` themselves, or what the gzip stream in them holds.

@@ -29,7 +29,7 @@ pub enum DataError {
     },
     /// A file or folder in no known format.
     #[error(
-        "{}: no known data set format; expected a .csv file, a folder with the four IDX files of MNIST \
+        "{}: no known data set format; expected a .csv or .npz file, a folder with the four IDX files of MNIST \
          (train-images-idx3-ubyte, ...), or a folder with CIFAR-10 as data_batch_1.bin or data_batch_1.png, ...",
         path.display()
     )]

@@ -156,7 +156,7 @@ impl Front {
                 column, delimiter, ..
             } => {
                 let ending = path.extension().and_then(|e| e.to_str());
-                let table = matches!(ending, Some("csv" | "tsv"));
+                let table = matches!(ending, Some("csv" | "tsv" | "parquet"));
                 let texts = match table {
                     true => {
                         let table = Table::parse(bytes, path, *delimiter)?;

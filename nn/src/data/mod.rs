@@ -23,6 +23,8 @@ pub mod idx;
 pub mod images;
 mod impute;
 pub mod npy;
+pub mod npz;
+mod parquet;
 pub mod pipeline;
 pub mod prepare;
 mod sheet;
@@ -77,6 +79,7 @@ pub fn digits() -> Split {
 /// - `digits` is bundled.
 /// - A folder holds MNIST's four IDX files or CIFAR-10, see [`idx::load`] and [`cifar::load`]; a
 ///   path to one of these files stands for its folder.
+/// - A `.npz` file holds inputs and labels, see [`npz::load`].
 /// - Another file is a table, see [`csv::read`]: the last column is the label, cells are separated
 ///   by tabs in `.tsv` files and else by commas; a fifth of it is held out, of each class where
 ///   there are classes.
@@ -127,6 +130,9 @@ fn load_path(path: &Path) -> Result<Split, DataError> {
         Some("csv" | "txt" | "data") if path.is_file() => Some(b','),
         _ => None,
     };
+    if path.is_file() && file.ends_with(".npz") {
+        return npz::load(path);
+    }
     let Some(delimiter) = delimiter else {
         return Err(DataError::Unrecognised { path: path.into() });
     };
@@ -137,9 +143,14 @@ fn load_path(path: &Path) -> Result<Split, DataError> {
             ..Default::default()
         },
     )?;
-    match table.labels() {
-        Labels::Classes(_) => table.train_test_split_stratified(0, HELD_OUT),
-        Labels::Values(_) => table.train_test_split(0, HELD_OUT),
+    held_out(table)
+}
+
+/// Holds out a fifth, of each class where there are classes.
+fn held_out(data: Dataset) -> Result<Split, DataError> {
+    match data.labels() {
+        Labels::Classes(_) => data.train_test_split_stratified(0, HELD_OUT),
+        Labels::Values(_) => data.train_test_split(0, HELD_OUT),
     }
 }
 

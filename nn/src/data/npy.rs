@@ -4,7 +4,6 @@
 //! up to 64 bits. Written: version 1, little-endian, C order. Files are written beside their
 //! destination and then renamed, so a failure leaves an existing file as it was.
 
-use std::io::Write;
 use std::path::Path;
 
 use craneflow_ir::DType;
@@ -27,22 +26,7 @@ pub fn read(path: impl AsRef<Path>) -> Result<NpyArray, DataError> {
 
 /// Writes `array` to `path`, replacing what was there only after all bytes are out.
 pub fn write(path: impl AsRef<Path>, array: &NpyArray) -> Result<(), DataError> {
-    let path = path.as_ref();
-    let io = |source| DataError::Io {
-        path: path.into(),
-        source,
-    };
-    let folder = match path.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent,
-        _ => Path::new("."),
-    };
-    let mut builder = tempfile::Builder::new();
-    #[cfg(unix)]
-    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-    let mut file = builder.tempfile_in(folder).map_err(io)?;
-    file.write_all(&to_bytes(array)).map_err(io)?;
-    file.persist(path).map_err(|e| io(e.error))?;
-    Ok(())
+    bytes::write(path.as_ref(), &to_bytes(array))
 }
 
 /// The contents of a `.npy` file that holds `array`.

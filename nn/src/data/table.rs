@@ -4,7 +4,7 @@
 //! column whose cells are all numbers holds numbers, any other holds words. Empty cells and the usual
 //! marks (`?`, `NA`, `nan`, ...) are missing.
 
-use super::{CellProblem, DataError, bytes, csv, text};
+use super::{CellProblem, DataError, bytes, csv, parquet, text};
 use std::path::{Path, PathBuf};
 
 /// The cells of a column; `None` is missing.
@@ -87,8 +87,9 @@ impl Table {
         })
     }
 
-    /// Reads a table with a header; plain or gzip, cells separated by `delimiter`. A folder with one
-    /// folder of `.txt` files for each class is a table with the columns `text` and `class`.
+    /// Reads a table: a Parquet file, or text with a header, plain or gzip, cells separated by
+    /// `delimiter`. A folder with one folder of `.txt` files for each class is a table with the columns
+    /// `text` and `class`.
     pub fn read(path: impl AsRef<Path>, delimiter: u8) -> Result<Table, DataError> {
         let path = path.as_ref();
         if path.is_dir() {
@@ -97,8 +98,11 @@ impl Table {
         Table::parse(&bytes::read(path)?, path, delimiter)
     }
 
-    /// The table with these bytes.
+    /// The table with these bytes, a Parquet file or text.
     pub fn parse(bytes: &[u8], path: &Path, delimiter: u8) -> Result<Table, DataError> {
+        if bytes.starts_with(parquet::MAGIC) {
+            return parquet::parse(bytes, path);
+        }
         let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
         let mut rows = csv::rows(bytes, path, delimiter)?;
         if rows.is_empty() {
