@@ -20,6 +20,8 @@ pub enum Origin {
     BuiltIn(Choice),
     /// A description.
     Recipe(Box<Recipe>),
+    /// A program, whose file says how the model is made.
+    Program,
 }
 
 impl Origin {
@@ -28,6 +30,7 @@ impl Origin {
         match self {
             Origin::BuiltIn(choice) => choice.entry.name,
             Origin::Recipe(_) => "the model of the description",
+            Origin::Program => "the model of the file",
         }
     }
 }
@@ -53,6 +56,10 @@ impl Loaded {
             }
             (Origin::Recipe(recipe), None) => recipe.load_data()?.split,
             (Origin::BuiltIn(_), other) => data::load(other.unwrap_or(&self.data))?,
+            (Origin::Program, Some(other)) => data::load(other)?,
+            (Origin::Program, None) => {
+                bail!("the file does not say what the model was trained on; give --data")
+            }
         };
         Ok(if train { split.train } else { split.test })
     }
@@ -79,6 +86,7 @@ pub fn save(
             note("outputs", outputs(data).to_string());
             note("front", front.to_json());
         }
+        Origin::Program => {}
     }
     note("input", shape_text(data.input_shape()));
     note("classes", data.classes().join("\n"));
@@ -104,6 +112,12 @@ pub fn load(path: &Path, threads: usize) -> Result<Loaded> {
         );
     }
     let file = checkpoint::read(path)?;
+    if !["recipe", "model"]
+        .iter()
+        .any(|key| file.metadata.contains_key(*key))
+    {
+        return program(path, threads);
+    }
     let get = |key: &str| {
         let value = file.metadata.get(key);
         value.with_context(|| {
@@ -147,6 +161,21 @@ pub fn load(path: &Path, threads: usize) -> Result<Loaded> {
         model,
         front,
         origin,
+    })
+}
+
+/// What [`Model::save`] wrote.
+fn program(path: &Path, threads: usize) -> Result<Loaded> {
+    let model = Model::open(path)?.options(crate::choice::threads(threads));
+    let graph = model.predict_graph(1)?;
+    let output = graph.ty(graph.outputs[0].value);
+    let count = model.loss().and_then(|loss| loss.classes(output));
+    Ok(Loaded {
+        origin: Origin::Program,
+        model,
+        front: Front::Arrays,
+        classes: (0..count.unwrap_or(0)).map(|c| c.to_string()).collect(),
+        data: String::new(),
     })
 }
 

@@ -62,6 +62,9 @@ pub fn run(args: &Args) -> Result<()> {
         }
     };
     write!(stdout(), "{}", model.summary())?;
+    if model.loss().is_none() {
+        return Ok(());
+    }
     let options = Options::default();
     let start = std::time::Instant::now();
     let step = Step::compile(&model.train_graph(args.batch)?, &options)?;

@@ -32,9 +32,9 @@ pub struct Args {
     /// Samples in a step; default: 32, or as described
     #[arg(long, value_parser = positive)]
     batch: Option<usize>,
-    /// Decides about weights, shuffling and dropout
-    #[arg(long, default_value_t = 1)]
-    seed: u64,
+    /// Decides about weights, shuffling and dropout; default: 1, or as described
+    #[arg(long)]
+    seed: Option<u64>,
     /// Learning rate; default: what suits the optimizer
     #[arg(long, value_parser = rate)]
     lr: Option<f32>,
@@ -148,7 +148,7 @@ pub fn run(args: &Args) -> Result<()> {
 fn built_in(args: &Args) -> Result<Job> {
     let split = data::load(&args.data)?;
     let choice = Choice::of(args.model.as_deref(), &split.train)?;
-    let mut model = choice.build(args.seed, args.threads)?;
+    let mut model = choice.build(args.seed.unwrap_or(1), args.threads)?;
     choice.compile(&mut model, args.optimizer, args.lr)?;
     let few = if split.train.name() == "digits" {
         20
@@ -169,7 +169,10 @@ fn built_in(args: &Args) -> Result<Job> {
 }
 
 fn described(args: &Args, path: &Path) -> Result<Job> {
-    let recipe = Recipe::read(path)?;
+    let mut recipe = Recipe::read(path)?;
+    if let Some(seed) = args.seed {
+        recipe = recipe.seed(seed);
+    }
     let loaded = recipe.load_data()?;
     let mut model = recipe.build(&loaded.split.train)?;
     if args.threads > 0 {

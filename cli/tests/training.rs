@@ -313,3 +313,61 @@ fn texts_are_trained_on_and_predicted_by_line() {
         "{said}"
     );
 }
+
+#[test]
+fn the_seed_of_a_description_can_be_another() {
+    let at = folder();
+    let at = at.path();
+    let text = "[data]\ntrain = \"digits\"\n[model]\nlayers = [{ type = \"Flatten\" }, { type = \"Dense\", units = \"outputs\" }]\n[training]\nepochs = 1\n";
+    std::fs::write(at.join("m.toml"), text).expect("writes");
+    std::fs::write(at.join("s.toml"), format!("{text}seed = 5\n")).expect("writes");
+    let loss = |args: &[&str]| {
+        let said = good(at, &[&["train", "--lines"], args].concat());
+        let line = said.lines().find(|l| l.starts_with("held-out loss"));
+        line.expect("is printed").to_string()
+    };
+    assert_eq!(loss(&["m.toml", "--seed", "5"]), loss(&["s.toml"]));
+    assert_ne!(loss(&["m.toml"]), loss(&["s.toml"]));
+}
+
+#[test]
+fn models_that_a_program_saved_predict_and_are_evaluated() {
+    use craneflow::prelude::*;
+    let at = folder();
+    let at = at.path();
+    let digits = craneflow::nn::data::digits();
+    let layers = Sequential::new(Input::new([8, 8, 1])).add(Flatten::new());
+    let mut model = layers.add(Dense::new(10)).build().expect("is sound");
+    let loss = Loss::SparseCategoricalCrossentropy { from_logits: true };
+    model
+        .compile(Adam::new(0.01), loss, &[Metric::Accuracy])
+        .expect("fits");
+    let options = FitOptions {
+        epochs: 2,
+        verbose: Verbose::Silent,
+        ..FitOptions::default()
+    };
+    let labels = digits.train.labels();
+    model
+        .fit(digits.train.inputs(), labels, options)
+        .expect("trains");
+    model.save(at.join("m.safetensors")).expect("is written");
+    let logs = model.evaluate(digits.test.inputs(), digits.test.labels());
+    let accuracy = logs.expect("is compiled")[1].1;
+    let said = good(at, &["evaluate", "m.safetensors", "--data", "digits"]);
+    assert!(said.contains(&format!("accuracy: {accuracy:.5}")), "{said}");
+    let args = [
+        "predict",
+        "m.safetensors",
+        "--data",
+        "digits",
+        "--format",
+        "csv",
+    ];
+    let said = good(at, &args);
+    assert!(said.starts_with("sample,class,p(0),p(1),"), "{said}");
+    assert_eq!(said.lines().count(), 11);
+    let message = bad(at, &["predict", "m.safetensors"]);
+    assert!(message.contains("give --data"), "{message}");
+    good(at, &["summary", "m.safetensors"]);
+}

@@ -287,7 +287,7 @@ impl Loss {
     }
 
     /// How many classes there are, where labels are numbers of the output's last axis.
-    pub(crate) fn classes(&self, output: &Type) -> Option<usize> {
+    pub fn classes(&self, output: &Type) -> Option<usize> {
         match self {
             Loss::Circle { .. } | Loss::Triplet { .. } | Loss::Custom(_) => None,
             Loss::Smoothed { loss, .. } => loss.classes(output),

@@ -18,6 +18,7 @@ mod progress;
 mod resume;
 mod state;
 mod summary;
+mod targets;
 mod training;
 
 pub use fit::{FitOptions, Verbose};

@@ -4,8 +4,9 @@ use craneflow_nn::functional::Padding;
 use craneflow_nn::init::Init;
 use craneflow_nn::layers::*;
 use craneflow_nn::loss::Loss;
+use craneflow_nn::metrics::Metric;
 use craneflow_nn::optim::Adam;
-use craneflow_nn::{Model, NnError, Sequential};
+use craneflow_nn::{Model, NnError, Sequential, Tensor};
 use ndarray::ArrayD;
 use std::path::Path;
 
@@ -216,6 +217,39 @@ fn a_file_is_enough() {
     let mut opened = Model::open(&path).expect("is whole");
     let predict = |m: &mut Model| m.predict(&x).expect("fits");
     assert_eq!(predict(&mut opened), predict(&mut model));
+}
+
+#[test]
+fn a_file_says_what_its_model_is_trained_for() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("m.safetensors");
+    let x = ArrayD::from_shape_fn(vec![6, 4], |i| (i[0] * 3 + i[1]) as f32 / 9.0);
+    let y = ArrayD::from_shape_fn(vec![6], |i| (i[0] % 3) as i32);
+    let dense = Sequential::new(Input::new([4])).add(Dense::new(3));
+    let mut model = dense.build().expect("is sound").seed(2);
+    let loss = Loss::SparseCategoricalCrossentropy { from_logits: true };
+    let own = Loss::CategoricalGeneralizedCrossentropy { q: 0.25 };
+    let metrics = [
+        Metric::Accuracy,
+        Metric::TopKCategoricalAccuracy { k: 2 },
+        Metric::Loss(own),
+    ];
+    let loss = loss.label_smoothing(0.1);
+    let adam = Adam::new(0.01);
+    model.compile(adam, loss, &metrics).expect("fits");
+    model.save(&path).expect("is written");
+    let mut opened = Model::open(&path).expect("is whole");
+    let judged = |m: &mut Model| m.evaluate(&x, &y).expect("is compiled");
+    let logs = judged(&mut opened);
+    assert_eq!(logs.len(), 4);
+    assert_eq!(logs, judged(&mut model));
+
+    let mine = Loss::custom("mine", |y: &Tensor, x: &Tensor| (y - x).square());
+    model.compile(Adam::new(0.01), mine, &[]).expect("fits");
+    model.save(&path).expect("is written");
+    let mut opened = Model::open(&path).expect("is whole");
+    let error = opened.evaluate(&x, &y).expect_err("has no loss");
+    assert!(matches!(error, NnError::NotCompiled { .. }), "{error}");
 }
 
 #[test]

@@ -15,6 +15,11 @@ pub(crate) trait Variant: Clone + PartialEq {
         let _ = keys;
         Ok(())
     }
+
+    /// Whether another value is of the same kind.
+    fn alike(&self, other: &Self) -> bool {
+        discriminant(self) == discriminant(other)
+    }
 }
 
 impl<V: Variant> Setting for V {
@@ -37,7 +42,7 @@ impl<V: Variant> Setting for V {
         if let Some((name, _)) = table.iter().find(|(_, value)| value == self) {
             return Text(name).to_string();
         }
-        let same = |(_, value): &&(&str, V)| discriminant(value) == discriminant(self);
+        let same = |(_, value): &&(&str, V)| self.alike(value);
         let name = table.iter().find(same).map_or("", |(name, _)| name);
         let mut keys = Keys::write();
         let written = self.clone().keys(&mut keys);

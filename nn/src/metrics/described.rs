@@ -4,6 +4,7 @@ use super::{Average, Curve, Metric};
 use crate::describe::{Keys, Variant, words};
 use crate::loss::Loss;
 use crate::recipe::RecipeError;
+use std::mem::discriminant;
 
 words!(Average,
     "micro" => Average::Micro,
@@ -79,6 +80,13 @@ impl Variant for Metric {
             Metric::Iou { classes } => k.need("target_class_ids", classes),
             Metric::Loss(loss) => loss.keys(k),
             _ => Ok(()),
+        }
+    }
+
+    fn alike(&self, other: &Metric) -> bool {
+        match (self, other) {
+            (Metric::Loss(loss), Metric::Loss(other)) => loss.alike(other),
+            _ => discriminant(self) == discriminant(other),
         }
     }
 }

@@ -3,7 +3,7 @@
 //! Saved files hold it, so that a model that was written in Rust is made again from its file alone.
 
 use super::network::{Network, Place};
-use super::{Model, Nested};
+use super::{Model, Nested, targets};
 use crate::checkpoint;
 use crate::describe::document::{self, FromNode, Node, RecipeError, Section};
 use crate::describe::{Described, Keys, Scope, Setting, Text};
@@ -47,8 +47,9 @@ impl Model {
         })
     }
 
-    /// The model of a file that [`Model::save`] wrote, with its weights. Compile it to train it, and
-    /// [`Model::load`] the file then to go on with the training.
+    /// The model of a file that [`Model::save`] wrote, with its weights and, where they are not the
+    /// user's own, its losses and metrics. Compile it to train it, and [`Model::load`] the file then to
+    /// go on with the training.
     pub fn open(path: impl AsRef<Path>) -> Result<Model, NnError> {
         let path = path.as_ref();
         let file = checkpoint::read(path)?;
@@ -60,6 +61,7 @@ impl Model {
             })?;
         let mut model = Model::from_architecture(path, text).map_err(Box::new)?;
         model.load_checkpoint(path, &file, false)?;
+        model.compile_as_saved(path, file.metadata.get(targets::KEY))?;
         Ok(model)
     }
 }

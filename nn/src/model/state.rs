@@ -1,6 +1,6 @@
 //! Saving and loading models.
 
-use super::{History, Model, architecture};
+use super::{History, Model, architecture, targets};
 use crate::checkpoint::{Checkpoint, read};
 use crate::error::{Names, NnError};
 use crate::text::TextVectorization;
@@ -58,6 +58,9 @@ impl Model {
             note(&format!("{TEXT}{name}"), text.to_json());
         }
         if let Some(training) = &self.training {
+            if let Some(text) = targets::text(&training.targets) {
+                note(targets::KEY, text);
+            }
             note("optimizer", training.optimizer.name().to_string());
             note("learning_rate", self.rate.to_string());
             note("seed", self.seed.to_string());

@@ -99,6 +99,12 @@ impl Recipe {
         })
     }
 
+    /// With another seed than its text says.
+    pub fn seed(mut self, seed: u64) -> Recipe {
+        self.training.seed = seed;
+        self
+    }
+
     /// The text.
     pub fn text(&self) -> &str {
         &self.text
