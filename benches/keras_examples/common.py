@@ -1,4 +1,4 @@
-"""What the scripts share: tables, tokens, and three runs of a model."""
+"""What the scripts share: tables, tokens, and three runs of a model. Its import comes before that of keras."""
 
 import csv
 import os
@@ -24,6 +24,14 @@ def tokens(text):
     return re.findall(r"[^\W_]+(?:'+[^\W_]*)*|'+[^\W_]*(?:'+[^\W_]*)*|[^\w\s]|_", text.lower())
 
 
+def compiled(parts, rate):
+    """A classifier of these layers, whose last gives logits."""
+    model = keras.Sequential(parts)
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    model.compile(keras.optimizers.Adam(rate), loss, metrics=["accuracy"])
+    return model
+
+
 class Vocabulary:
     """The most frequent tokens; 0 is padding, 1 is what is not known."""
 
@@ -40,14 +48,16 @@ class Vocabulary:
         return result
 
 
-def runs(name, build, train, test, epochs, batch_size, seeds=(1, 2, 3)):
-    """Trains three times and prints the last metrics of the held-out part and seconds."""
-    for seed in seeds:
+def runs(name, build, train, test, epochs, batch_size):
+    """Trains three times, or with the seeds that the variable SEEDS lists, and prints the metrics of the
+    held-out part and seconds. EPOCHS says how many others."""
+    for seed in map(int, os.environ.get("SEEDS", "1 2 3").split()):
         keras.utils.set_random_seed(seed)
         model = build()
         start = time.perf_counter()
-        model.fit(*train, epochs=epochs, batch_size=batch_size, verbose=0)
+        model.fit(*train, epochs=int(os.environ.get("EPOCHS", epochs)), batch_size=batch_size, verbose=0)
         seconds = time.perf_counter() - start
         result = model.evaluate(*test, verbose=0, return_dict=True)
         numbers = ", ".join(f"{key} {value:.4f}" for key, value in result.items())
-        print(f"{name}, seed {seed}: {numbers}, {seconds:.1f} s", flush=True)
+        load = os.getloadavg()[0]
+        print(f"{name}, seed {seed}: {numbers}, {seconds:.1f} s, load {load:.1f}", flush=True)

@@ -3,9 +3,9 @@ diabetes.py FOLDER."""
 
 import sys
 
+from common import np, runs, table
+
 import keras
-import numpy as np
-from common import runs, table
 from keras import layers
 
 

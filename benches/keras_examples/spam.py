@@ -2,9 +2,9 @@
 
 import sys
 
+from common import Vocabulary, compiled, np, runs, table
+
 import keras
-import numpy as np
-from common import Vocabulary, runs, table
 from keras import layers
 
 SIZE, LENGTH = 10_000, 150
@@ -59,13 +59,6 @@ def transformer():
     ]
 
 
-def compiled(parts):
-    model = keras.Sequential(parts())
-    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-    model.compile(keras.optimizers.Adam(0.002), loss, metrics=["accuracy"])
-    return model
-
-
 def main(folder):
     train, test = table(f"{folder}/train.csv"), table(f"{folder}/test.csv")
     vocabulary = Vocabulary([row["text"] for row in train], SIZE)
@@ -74,7 +67,7 @@ def main(folder):
         np.array([row["label"] == "spam" for row in rows], np.int32),
     )
     for name, parts in [("LSTM", lstm), ("Transformer", transformer)]:
-        runs(name, lambda: compiled(parts), part(train), part(test), epochs=4, batch_size=32)
+        runs(name, lambda: compiled(parts(), 0.002), part(train), part(test), epochs=4, batch_size=32)
 
 
 if __name__ == "__main__":

@@ -228,7 +228,7 @@ fn a_file_says_what_its_model_is_trained_for() {
     let dense = Sequential::new(Input::new([4])).add(Dense::new(3));
     let mut model = dense.build().expect("is sound").seed(2);
     let loss = Loss::SparseCategoricalCrossentropy { from_logits: true };
-    let own = Loss::CategoricalGeneralizedCrossentropy { q: 0.25 };
+    let own = Loss::SparseCategoricalCrossentropy { from_logits: false };
     let metrics = [
         Metric::Accuracy,
         Metric::TopKCategoricalAccuracy { k: 2 },

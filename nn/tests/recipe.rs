@@ -1,8 +1,9 @@
 //! Descriptions of trainings: what they make, and where they are wrong.
 
-use craneflow_nn::data::Labels;
+use craneflow_nn::data::{Labels, NpyArray, npz};
 use craneflow_nn::recipe::Recipe;
 use craneflow_nn::{FitOptions, Verbose};
+use ndarray::ArrayD;
 use std::path::Path;
 
 const GOOD: &str = r#"
@@ -259,37 +260,115 @@ fn every_kind_of_setting() {
     }
 }
 
-/// The described examples build and learn, on tables of a few made-up rows in place of their data.
+/// Writes a few made-up samples in place of the data of the described examples.
+fn made_up(scratch: &Path) {
+    let rows = |row: &dyn Fn(usize) -> String| -> String { (0..24).map(row).collect() };
+    let kind = |i: usize, text: [&str; 2]| text[i % 2].to_string();
+    let numbers = |i: usize, count: usize| -> String {
+        let cells = (0..count).map(|c| ((i * (c + 3)) % 17).to_string());
+        cells.collect::<Vec<_>>().join(",")
+    };
+    let hours: Vec<String> = (0..24).map(|hour| format!("h{hour}")).collect();
+    let tables = [
+        (
+            "spam",
+            "text,label".to_string(),
+            rows(&|i| kind(i, ["win a prize,spam\n", "the meeting is at noon,ham\n"])),
+        ),
+        (
+            "reviews",
+            "text,label".to_string(),
+            rows(&|i| kind(i, ["a feast,good\n", "a bore from the first,bad\n"])),
+        ),
+        (
+            "diabetes",
+            "age,sex,bmi,bp,s1,s2,s3,s4,s5,s6,progression".to_string(),
+            rows(&|i| format!("{},{}\n", numbers(i, 10), f64::from(i as u8 % 7) / 2.0)),
+        ),
+        (
+            "titanic",
+            "name,class,age,sex,survived".to_string(),
+            rows(&|i| {
+                format!(
+                    "P{i},{},{},{}\n",
+                    kind(i, ["1st", "3rd"]),
+                    if i % 5 == 0 {
+                        String::new()
+                    } else {
+                        (20 + i).to_string()
+                    },
+                    kind(i, ["female,1", "male,0"])
+                )
+            }),
+        ),
+        (
+            "demand",
+            format!("{},season", hours.join(",")),
+            rows(&|i| {
+                format!(
+                    "{},{}\n",
+                    numbers(i % 2 + 1, 24),
+                    kind(i, ["summer", "winter"])
+                )
+            }),
+        ),
+    ];
+    for (name, header, rows) in tables {
+        let place = scratch.join("data").join(name);
+        std::fs::create_dir_all(&place).expect("a folder");
+        for part in ["train.csv", "test.csv"] {
+            std::fs::write(place.join(part), format!("{header}\n{rows}")).expect("is written");
+        }
+    }
+    for part in ["train", "test"] {
+        for (language, period) in [("en", 20), ("it", 50)] {
+            let place = scratch.join("data/prompts").join(part).join(language);
+            std::fs::create_dir_all(&place).expect("a folder");
+            for file in 0..6 {
+                tone(&place.join(format!("{file}.wav")), period + file);
+            }
+        }
+    }
+    for (name, shape) in [
+        ("small.npz", [40, 28, 28, 1]),
+        ("colour.npz", [40, 32, 32, 3]),
+    ] {
+        let x = ArrayD::from_shape_fn(shape.to_vec(), |at| {
+            f32::from(u8::from((at[1] * 5 + at[2] * 3 + at[3]) % 10 == at[0] % 10))
+        });
+        let y = ArrayD::from_shape_fn(vec![40], |at| (at[0] % 10) as u8);
+        let arrays = [("x", NpyArray::from(x)), ("y", NpyArray::from(y))];
+        let arrays = arrays.into_iter().map(|(name, x)| (name.to_string(), x));
+        npz::write(scratch.join(name), &arrays.collect()).expect("is written");
+    }
+}
+
+/// Writes half a second of a tone of this period, in samples.
+fn tone(path: &Path, period: usize) {
+    let spec = hound::WavSpec {
+        channels: 1,
+        sample_rate: 8000,
+        bits_per_sample: 16,
+        sample_format: hound::SampleFormat::Int,
+    };
+    let mut writer = hound::WavWriter::create(path, spec).expect("is made");
+    for i in 0..4000 {
+        let level = if i % period < period / 2 {
+            9000i16
+        } else {
+            -9000
+        };
+        writer.write_sample(level).expect("is written");
+    }
+    writer.finalize().expect("is written");
+}
+
+/// The described examples build and learn, on a few made-up samples in place of their data.
 #[test]
 fn described_examples() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/described");
     let scratch = tempfile::tempdir().expect("a folder");
-    let mails: String = (0..24)
-        .map(|i| match i % 2 {
-            0 => format!("\"win a prize, number {i}\",spam\n"),
-            _ => format!("\"the meeting of group {i} is at noon\",ham\n"),
-        })
-        .collect();
-    let numbers: String = (0..24)
-        .map(|i| {
-            let cells: Vec<String> = (0..10).map(|c| ((i * (c + 3)) % 17).to_string()).collect();
-            format!("{},{}\n", cells.join(","), f64::from(i % 7) / 2.0)
-        })
-        .collect();
-    let tables = [
-        ("spam", format!("text,label\n{mails}")),
-        (
-            "diabetes",
-            format!("age,sex,bmi,bp,s1,s2,s3,s4,s5,s6,progression\n{numbers}"),
-        ),
-    ];
-    for (name, table) in tables {
-        let place = scratch.path().join("data").join(name);
-        std::fs::create_dir_all(&place).expect("a folder");
-        for part in ["train.csv", "test.csv"] {
-            std::fs::write(place.join(part), &table).expect("is written");
-        }
-    }
+    made_up(scratch.path());
     let mut count = 0;
     for entry in std::fs::read_dir(folder).expect("is there") {
         let path = entry.expect("an entry").path();
@@ -298,29 +377,36 @@ fn described_examples() {
         }
         count += 1;
         let text = std::fs::read_to_string(&path).expect("is read");
-        let recipe = Recipe::parse(&scratch.path().join("m.toml"), &text).expect("is good");
-        let data = recipe
-            .load_data()
-            .unwrap_or_else(|e| panic!("{}: {e}", path.display()));
-        let mut model = recipe.build(&data.split.train).expect("builds");
-        let options = FitOptions {
-            epochs: 12,
-            batch_size: 8,
-            verbose: Verbose::Silent,
-            ..FitOptions::default()
-        };
-        let x = data.split.train.inputs();
-        let history = model
-            .fit(x, data.split.train.labels(), options)
-            .expect("trains");
-        let losses: Vec<f64> = history
-            .epochs
-            .iter()
-            .filter_map(|e| e.logs.iter().find(|(n, _)| n == "loss"))
-            .map(|(_, l)| *l)
-            .collect();
-        let best = losses.iter().copied().fold(f64::INFINITY, f64::min);
-        assert!(best < 0.9 * losses[0], "{}: {losses:?}", path.display());
+        let scratch = scratch.path();
+        let pictures = [
+            ("mnist", "small"),
+            ("fashion-mnist", "small"),
+            ("cifar-10", "colour"),
+        ];
+        let text = pictures.iter().fold(text, |text, (name, file)| {
+            let place = scratch.join(format!("{file}.npz"));
+            let by = format!("kind = \"known\"\ntrain = '{}'", place.display());
+            text.replace(&format!("train = \"{name}\""), &by)
+        });
+        let recipe = Recipe::parse(&scratch.join("m.toml"), &text).expect("is good");
+        learns(&path, &recipe);
     }
-    assert!(count >= 3, "{count} descriptions");
+    assert!(count >= 10, "{count} descriptions");
+}
+
+fn learns(path: &Path, recipe: &Recipe) {
+    let data = recipe.load_data();
+    let data = data.unwrap_or_else(|e| panic!("{}: {e}", path.display()));
+    let mut model = recipe.build(&data.split.train).expect("builds");
+    let options = FitOptions {
+        epochs: 12,
+        batch_size: 8,
+        verbose: Verbose::Silent,
+        ..FitOptions::default()
+    };
+    let x = data.split.train.inputs();
+    let history = model.fit(x, data.split.train.labels(), options);
+    let losses = history.expect("trains").get("loss");
+    let best = losses.iter().copied().fold(f64::INFINITY, f64::min);
+    assert!(best < 0.9 * losses[0], "{}: {losses:?}", path.display());
 }
