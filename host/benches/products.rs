@@ -1,6 +1,6 @@
 //! Products of matrices by the whole pipeline beside those of `faer`, whose kernels for x86-64 are of
 //! `private-gemm-x86`: in turn, on one thread, by its processor time.
-//! `cargo bench -p craneflow-host --bench products`.
+//! `cargo bench -p craneflow-host --bench products`; other shapes follow `--`, as `2048x384x128`.
 #![allow(missing_docs)]
 
 use craneflow_ir::ops::DotGeneral;
@@ -76,12 +76,25 @@ fn median(mut times: Vec<f64>) -> f64 {
     times[times.len() / 2]
 }
 
+/// A shape, as `m x n x k` without blanks.
+fn shape(text: &str) -> Option<(usize, usize, usize)> {
+    let mut parts = text.split('x').map(|part| part.parse().ok());
+    let shape = (parts.next()??, parts.next()??, parts.next()??);
+    parts.next().is_none().then_some(shape)
+}
+
 fn main() {
     println!(
         "{:20} {:>12} {:>12} {:>12}",
         "one thread, medians", "GFLOP/s", "faer", "time / faer"
     );
-    for (m, n, k) in SHAPES {
+    let named: Vec<_> = std::env::args().filter_map(|a| shape(&a)).collect();
+    let shapes = if named.is_empty() {
+        SHAPES.to_vec()
+    } else {
+        named
+    };
+    for (m, n, k) in shapes {
         let mut step = ours(m, n, k);
         let a: Vec<f32> = (0..m * k).map(value).collect();
         let b: Vec<f32> = (0..k * n).map(value).collect();

@@ -5,7 +5,8 @@
 //! - An op that costs a loop per element (`Reduction`, `Contraction`) or that writes its results itself
 //!   (`Stores`) starts a group.
 //! - A pointwise op joins the group that computes one of its operands, so it becomes the epilogue of a
-//!   reduction or contraction; it may not wait for anything that itself waits for the group.
+//!   reduction, a contraction or what hands over each element once; it may not wait for anything that itself
+//!   waits for the group.
 //! - Pointwise ops, slices and `concatenate` of equal parts join a group that reads what they read.
 //! - A cheap op is never stored just because several groups read it: each computes it again.
 //! - Groups that walk the same rows become one (`rows`).
@@ -30,7 +31,7 @@ pub enum GroupKind {
     Rows,
     /// A `dot_general` or `convolution` with an epilogue.
     Contraction(NodeId),
-    /// An op that writes its results itself.
+    /// An op that writes its results itself, with an epilogue where it writes each element once.
     Stores(NodeId),
     /// `while` or `case`.
     Control(NodeId),
@@ -85,10 +86,17 @@ fn class(g: &Graph, id: NodeId) -> Class {
         Lowering::Element(_) => Class::Moves,
         Lowering::Reduction(_) => Class::Reduction,
         Lowering::Contraction(_) => Class::Contraction,
-        Lowering::Stores(_) => Class::Stores,
+        Lowering::Stores(_) | Lowering::Once(_) => Class::Stores,
         Lowering::Control => Class::Control,
         Lowering::Interpret => Class::Interpret,
     }
+}
+
+/// Whether an op writes each element of its result once, so that an epilogue can follow.
+fn once(g: &Graph, id: NodeId) -> bool {
+    let node = g.node(id);
+    let lowering = node.op.rules().lower(&g.types(&node.operands));
+    matches!(lowering, Lowering::Once(_))
 }
 
 /// Rough cost of one element in additions.
@@ -311,7 +319,11 @@ impl Fuser<'_> {
         for k in 0..self.groups.len() {
             let inlined = self.inlined(k);
             let keep: Vec<Value> = match self.groups[k].kind {
-                GroupKind::Loops | GroupKind::Rows | GroupKind::Contraction(_) => {
+                GroupKind::Stores(id) if !once(self.g, id) => self.groups[k].roots.clone(),
+                GroupKind::Loops
+                | GroupKind::Rows
+                | GroupKind::Contraction(_)
+                | GroupKind::Stores(_) => {
                     let roots = self.groups[k].roots.iter().copied();
                     roots.filter(|&v| self.read_outside(v, k)).collect()
                 }

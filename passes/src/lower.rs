@@ -229,7 +229,7 @@ impl<'g> GraphLowering<'g> {
             GroupKind::Loops => self.plain(group, &from, out),
             GroupKind::Rows => self.rows(group, &from, out),
             GroupKind::Contraction(id) => contract::lower(self, group, id, &from, out),
-            GroupKind::Stores(id) => self.stores(id, &from, out),
+            GroupKind::Stores(id) => self.stores(group, id, &from, out),
             GroupKind::Interpret(id) => {
                 let node = self.g.node(id);
                 let operands = node.operands.iter();
@@ -296,27 +296,32 @@ impl<'g> GraphLowering<'g> {
         to
     }
 
-    fn stores(&mut self, id: NodeId, from: &str, out: &mut Output) {
+    /// A kernel of an op that writes its results itself, and of what follows it.
+    fn stores(&mut self, group: &Group, id: NodeId, from: &str, out: &mut Output) {
         let node = self.g.node(id);
         let types = self.g.types(&node.operands);
-        let Lowering::Stores(emit) = node.op.rules().lower(&types) else {
-            unreachable!("class of {}", node.op.name())
-        };
         let elements = self.elements();
-        let mut k = KernelBuilder::new(node.op.name(), 1);
-        elements.declare(&mut k, id);
-        let outs: Vec<Out> = (node.results.iter())
+        let mut k = KernelBuilder::new(&self.name(group), 1);
+        elements.declare_for(&mut k, &group.roots);
+        let outs: Vec<Out> = (group.roots.iter())
             .map(|&v| {
                 let ty = self.g.ty(v).clone();
                 let mem = k.param(ty.dtype, ty.count(), Access::Write);
                 Out { ty, mem }
             })
             .collect();
-        elements.with_operands(&node.operands, &mut |operands| {
-            emit(&mut k, operands, &outs)
+        let lowering = node.op.rules().lower(&types);
+        elements.with_operands(&node.operands, &mut |operands| match &lowering {
+            Lowering::Stores(emit) => emit(&mut k, operands, &outs),
+            Lowering::Once(emit) => emit(&mut k, operands, &mut |k, at, v| {
+                k.remember(node.results[0].0, at, v);
+                let mems: Vec<Mem> = outs.iter().map(|out| out.mem).collect();
+                elements.store_roots(k, &group.roots, &mems, at);
+            }),
+            _ => unreachable!("class of {}", node.op.name()),
         });
         let mut args = elements.params.into_inner().bufs;
-        args.extend(node.results.iter().map(|&v| self.root(v, out)));
+        args.extend(group.roots.iter().map(|&v| self.root(v, out)));
         out.launch(&mut self.steps, k.finish(), args, from);
     }
 
@@ -477,11 +482,7 @@ impl Elements<'_, '_> {
         }
     }
 
-    /// Declares as parameters all stored values that a node's operands lead to.
-    fn declare(&self, k: &mut KernelBuilder, id: NodeId) {
-        self.declare_for(k, &self.graph().node(id).operands);
-    }
-
+    /// Declares as parameters all stored values that these lead to.
     fn declare_for(&self, k: &mut KernelBuilder, values: &[Value]) {
         let g = self.graph();
         let mut seen = std::collections::BTreeSet::new();

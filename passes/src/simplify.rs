@@ -2,6 +2,7 @@
 //! subexpressions (the builder shares equal nodes), dead code.
 
 mod loops;
+mod masks;
 mod rules;
 
 use craneflow_ir::Builder;
@@ -14,7 +15,10 @@ const ROUNDS: usize = 4;
 /// Simplifies until nothing changes, then drops what no output needs. Inputs stay.
 pub fn simplify(graph: &Graph) -> Graph {
     let mut graph = rewrite(&loops::regions(graph));
-    for _ in 1..ROUNDS {
+    for round in 1..ROUNDS {
+        if round == 1 {
+            graph = masks::of_results(&graph);
+        }
         let next = rewrite(&graph);
         if next.nodes.len() == graph.nodes.len() && next == graph {
             break;

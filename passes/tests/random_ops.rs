@@ -119,6 +119,9 @@ fn kernel(op: &Op, types: &[Type], results: &[Type]) -> Option<Kernel> {
             });
         }
         Lowering::Stores(f) => f(&mut k, &operands, &outs),
+        Lowering::Once(f) => f(&mut k, &operands, &mut |k, at, v| {
+            k.store_at(&outs[0], at, v)
+        }),
         _ => return None,
     }
     Some(k.finish())

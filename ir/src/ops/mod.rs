@@ -42,6 +42,11 @@ pub type ElementFn<'a> = Box<dyn Fn(&mut KernelBuilder, &[Operand], &[Index]) ->
 /// The whole of an op as statements that write its results (grid included).
 pub type StoresFn<'a> = Box<dyn Fn(&mut KernelBuilder, &[Operand], &[Out]) + 'a>;
 
+/// Takes an element of a result, at its multi-index.
+pub type Put<'p> = &'p mut dyn FnMut(&mut KernelBuilder, &[Index], Val);
+/// The whole of an op as statements (grid included) that hand over each element of its one result.
+pub type OnceFn<'a> = Box<dyn Fn(&mut KernelBuilder, &[Operand], Put) + 'a>;
+
 /// How an op becomes loops.
 pub enum Lowering<'a> {
     /// Fuses: a consumer asks for one element. Cheap enough to be computed again by every consumer.
@@ -50,6 +55,9 @@ pub enum Lowering<'a> {
     Reduction(ElementFn<'a>),
     /// Writes its results itself and ends a group; its operands may be fused into it.
     Stores(StoresFn<'a>),
+    /// As `Stores`, but each element is handed over exactly once and never read again, so that what reads it
+    /// at its own index can follow in the same kernel.
+    Once(OnceFn<'a>),
     /// `dot_general` and `convolution`, matched by the lowering pass; the plain form is the element.
     Contraction(ElementFn<'a>),
     /// `while` and `case`: the runtime walks the regions' own kernels.

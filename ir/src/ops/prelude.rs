@@ -1,6 +1,6 @@
 //! What every op file needs.
 
-pub use super::{Lowering, Rules, check};
+pub use super::{Lowering, Put, Rules, check};
 pub use crate::array::Array;
 pub use crate::attrs::{Attr, Attrs};
 pub use crate::build::Builder;

@@ -140,7 +140,13 @@ impl Rules for SelectAndScatter {
     }
 
     fn lower(&self, _x: &[Type]) -> Lowering<'_> {
-        Lowering::Stores(Box::new(|k, x, out| self.store(k, x, &out[0])))
+        match self.disjoint() && self.window.stride == self.window.size {
+            true => Lowering::Once(Box::new(|k, x, put| self.each(k, x, None, put))),
+            false => Lowering::Stores(Box::new(|k, x, out| {
+                let out = &out[0];
+                self.each(k, x, Some(out), &mut |k, at, v| k.store_at(out, at, v));
+            })),
+        }
     }
 }
 
@@ -160,8 +166,10 @@ impl SelectAndScatter {
     /// Walks the windows in order; each finds its place without branches and then writes, or adds
     /// to, every position it covers, so that the minor axis can be vectors. The grid is an axis
     /// without windows.
-    fn store(&self, k: &mut KernelBuilder, x: &[Operand], out: &Out) {
-        let (shape, windows) = (&out.ty.shape, &x[1].ty.shape);
+    /// Windows that may overlap add to what `sums` holds so far.
+    fn each(&self, k: &mut KernelBuilder, x: &[Operand], sums: Option<&Out>, put: Put) {
+        let (ty, windows) = (&x[0].ty, &x[1].ty.shape);
+        let shape = &ty.shape;
         let rank = shape.rank();
         let outer = (0..rank.saturating_sub(1)).find(|&a| self.trivial(a) && shape[a] > 1);
         k.set_grid(outer.map_or(1, |a| shape[a]));
@@ -179,12 +187,12 @@ impl SelectAndScatter {
             }
             extents
         };
-        let zero = k.constant(Scalar::from_f64(out.ty.dtype, 0.0));
+        let zero = k.constant(Scalar::from_f64(ty.dtype, 0.0));
         for (start, extents) in self.uncovered(shape, windows) {
             k.nest(&one_of(&extents), LoopKind::Lanes, &mut |k, at| {
                 let shifted = at.iter().zip(&start).map(|(i, &s)| i.plus(s as i64));
                 let at = with_grid(k, &shifted.collect::<Vec<_>>());
-                k.store_at(out, &at, zero);
+                put(k, &at, zero);
             });
         }
         let minor = match rank {
@@ -197,7 +205,8 @@ impl SelectAndScatter {
             let best = self.pick(k, &x[0], &o);
             let source = x[1].at(k, &o);
             let source = Pointwise::Add.emit(k, &[zero, source]);
-            self.spread(k, out, &o, best, source, zero);
+            let spread = Spread { o: &o, best, source, zero };
+            self.spread(k, shape, &spread, sums, &mut *put);
         });
     }
 
@@ -272,33 +281,42 @@ impl SelectAndScatter {
         k.native(Native::Convert(counter), &[n])
     }
 
-    /// Writes `source` where the window's `best` position is and zero at its others; windows that may
-    /// overlap add instead.
+    /// Hands over `source` where the window's `best` position is and zero at its others; windows that may
+    /// overlap add to the sums so far instead.
     fn spread(
         &self,
         k: &mut KernelBuilder,
-        out: &Out,
-        o: &[Index],
-        best: Val,
-        source: Val,
-        zero: Val,
+        shape: &[usize],
+        what: &Spread,
+        sums: Option<&Out>,
+        put: Put,
     ) {
-        let counter = self.counter(out.ty.dtype);
+        let counter = k.dtype(what.best);
         k.over_window(&self.window.size, vec![], &mut |k, w, state| {
-            let (at, _) = self.window.place_index(k, o, w);
+            let (at, _) = self.window.place_index(k, what.o, w);
             // A position in the padding is never the best: it adds zero somewhere within bounds.
-            let Some(place) = k.bounded(&at, &out.ty.shape) else {
+            let Some(place) = k.bounded(&at, shape) else {
                 return state;
             };
             let number = self.number(k, w, counter);
-            let here = k.equal(best, number);
-            let mut v = k.native(Native::Select, &[here, source, zero]);
-            if !self.disjoint() {
-                let old = k.load(out.mem, &Index::linear(&place.at, &out.ty.shape));
+            let here = k.equal(what.best, number);
+            let mut v = k.native(Native::Select, &[here, what.source, what.zero]);
+            if let Some(out) = sums.filter(|_| !self.disjoint()) {
+                let old = k.load(out.mem, &Index::linear(&place.at, shape));
                 v = Pointwise::Add.emit(k, &[old, v]);
             }
-            k.store_at(out, &place.at, v);
+            put(k, &place.at, v);
             state
         });
     }
+}
+
+/// What a window spreads over its positions.
+struct Spread<'a> {
+    /// Index of the window.
+    o: &'a [Index],
+    /// Number of the position that has the source.
+    best: Val,
+    source: Val,
+    zero: Val,
 }

@@ -1,6 +1,6 @@
 //! Which group a node joins that does not have to start one.
 
-use super::{Class, Fuser, GroupKind, MAX_ROOTS};
+use super::{Class, Fuser, GroupKind, MAX_ROOTS, once};
 use craneflow_ir::graph::{Graph, NodeId, Value};
 use craneflow_ir::ops::Op;
 use craneflow_ir::types::Shape;
@@ -95,10 +95,12 @@ impl Fuser<'_> {
     /// Whether a node can join group `k`: same iteration space, and nothing that the node reads has
     /// to wait for the group from outside.
     pub(super) fn joins(&self, id: NodeId, k: usize) -> bool {
-        if !matches!(
-            self.groups[k].kind,
-            GroupKind::Loops | GroupKind::Contraction(_)
-        ) {
+        let (open, follows) = match self.groups[k].kind {
+            GroupKind::Loops | GroupKind::Contraction(_) => (true, false),
+            GroupKind::Stores(id) => (once(self.g, id), true),
+            _ => (false, false),
+        };
+        if !open {
             return false;
         }
         if self.groups[k].roots.len() >= MAX_ROOTS {
@@ -117,11 +119,14 @@ impl Fuser<'_> {
         if !self.inputs_of(id, k, true, &mut reads, &mut BTreeSet::new()) {
             return false;
         }
-        // The epilogue of a contraction does not wait for work that comes later than it started, and a
-        // group not for what comes after it, if the node reads nothing of it.
+        if follows && !reads.contains(&k) {
+            return false;
+        }
+        // An epilogue does not wait for work that comes later than what it follows started, and a group not
+        // for what comes after it, if the node reads nothing of it.
         let members = &self.groups[k].members;
         let start = match self.groups[k].kind {
-            GroupKind::Contraction(_) => Some(members[0]),
+            GroupKind::Contraction(_) | GroupKind::Stores(_) => Some(members[0]),
             _ if !reads.contains(&k) => members.last().copied(),
             _ => None,
         };
