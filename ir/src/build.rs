@@ -4,19 +4,22 @@
 use crate::array::Array;
 use crate::error::TypeError;
 use crate::graph::{Graph, Input, Node, NodeId, Output, Scope, Value};
-use crate::hash::Table;
+use crate::hash::{Mix, Table};
 use crate::native::{Cmp, Scalar};
 use crate::ops::common::Reducer;
 use crate::ops::{BroadcastInDim, Constant, Op, Reduce, Reshape, Transpose};
 use crate::scalar::Pointwise;
 use crate::types::{DType, Shape, Type};
+use std::hash::{Hash, Hasher};
 
 /// Builds a graph. The shorthands panic on a type error and are for code that knows its shapes
 /// (gradient rules, passes); code that handles user input calls `push` and reports the error.
 #[derive(Clone, Debug, Default)]
 pub struct Builder {
     graph: Graph,
-    seen: Table<(Op, Vec<Value>), NodeId>,
+    /// The latest node of each hash of op and operands, and the one before a node that has the same.
+    seen: Table<u64, NodeId>,
+    before: Table<NodeId, NodeId>,
     scope: Scope,
 }
 
@@ -31,16 +34,43 @@ impl Builder {
 
     /// Goes on building a graph.
     pub fn resume(graph: Graph) -> Builder {
-        let known = graph.nodes.iter().zip(graph.node_ids());
-        let seen = known
-            .filter(|(n, _)| !matches!(n.op, Op::Input(_)))
-            .map(|(n, id)| ((n.op.clone(), n.operands.clone()), id))
-            .collect();
-        Builder {
+        let mut b = Builder {
             graph,
-            seen,
-            scope: Scope::default(),
+            ..Builder::default()
+        };
+        for (i, id) in b.graph.node_ids().enumerate() {
+            let node = &b.graph.nodes[i];
+            if !matches!(node.op, Op::Input(_)) {
+                b.note(hash(&node.op, &node.operands), id);
+            }
         }
+        b
+    }
+
+    /// Makes room for `nodes` more nodes.
+    pub fn reserve(&mut self, nodes: usize) {
+        self.graph.nodes.reserve(nodes);
+        self.graph.values.reserve(nodes);
+        self.seen.reserve(nodes);
+    }
+
+    fn note(&mut self, hash: u64, node: NodeId) {
+        if let Some(before) = self.seen.insert(hash, node) {
+            self.before.insert(node, before);
+        }
+    }
+
+    /// The node with this op and these operands.
+    fn known(&self, hash: u64, op: &Op, operands: &[Value]) -> Option<&Node> {
+        let mut next = self.seen.get(&hash);
+        while let Some(&id) = next {
+            let node = self.graph.node(id);
+            if node.op == *op && node.operands == operands {
+                return Some(node);
+            }
+            next = self.before.get(&id);
+        }
+        None
     }
 
     /// Appends the nodes of `graph` with `args` in place of its inputs; returns its outputs.
@@ -147,15 +177,14 @@ impl Builder {
 
     /// Appends an op and returns its results, or those of an equal node that is there already.
     pub fn push(&mut self, op: impl Into<Op>, operands: &[Value]) -> Result<Vec<Value>, TypeError> {
-        let key = (op.into(), operands.to_vec());
-        if let Some(&node) = self.seen.get(&key) {
-            return Ok(self.graph.node(node).results.clone());
+        let op = op.into();
+        let hash = hash(&op, operands);
+        if let Some(node) = self.known(hash, &op, operands) {
+            return Ok(node.results.clone());
         }
-        let types = key.0.rules().infer(&self.graph.types(operands))?;
-        let node = self
-            .graph
-            .append(key.0.clone(), key.1.clone(), types, self.scope);
-        self.seen.insert(key, node);
+        let types = op.rules().infer(&self.graph.types(operands))?;
+        let node = self.graph.append(op, operands.to_vec(), types, self.scope);
+        self.note(hash, node);
         Ok(self.graph.node(node).results.clone())
     }
 
@@ -294,10 +323,26 @@ impl Builder {
     }
 }
 
+fn hash(op: &Op, operands: &[Value]) -> u64 {
+    let mut hasher = Mix::default();
+    (op, operands).hash(&mut hasher);
+    hasher.finish()
+}
+
 /// Moves inputs to the front and drops scopes without nodes, so that the text of a graph reads back
 /// as an equal one.
 fn canonical(g: Graph) -> Graph {
     let is_input = |n: &Node| matches!(n.op, Op::Input(_));
+    let mut used = 0;
+    let scopes_in_order = g.nodes.iter().all(|n| {
+        let scope = n.scope.0 as usize;
+        used += usize::from(scope == used + 1);
+        scope <= used
+    });
+    let done = scopes_in_order && used + 1 == g.scopes.len();
+    if done && g.nodes.is_sorted_by_key(|n| !is_input(n)) {
+        return g;
+    }
     let (inputs, others): (Vec<Node>, Vec<Node>) = g.nodes.into_iter().partition(is_input);
     let mut out = Graph::new(&g.name);
     let mut map = vec![Value::default(); g.values.len()];

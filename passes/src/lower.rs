@@ -4,6 +4,7 @@
 mod columns;
 pub mod contract;
 mod counted;
+mod known;
 mod rows;
 mod tiles;
 
@@ -28,6 +29,7 @@ pub fn lower(g: &Graph, groups: &Groups, options: &Options) -> Program {
             ..Program::default()
         },
         known: Table::default(),
+        forms: Table::default(),
         options: options.clone(),
     };
     let inputs: Vec<Buf> = (g.inputs.iter().enumerate())
@@ -53,6 +55,7 @@ pub fn lower(g: &Graph, groups: &Groups, options: &Options) -> Program {
 pub struct Output {
     program: Program,
     known: Table<Kernel, KernelId>,
+    forms: Table<known::Form, known::Known>,
     options: Options,
 }
 
@@ -227,7 +230,7 @@ impl<'g> GraphLowering<'g> {
         }
         match group.kind {
             GroupKind::Loops => self.plain(group, &from, out),
-            GroupKind::Rows => self.rows(group, &from, out),
+            GroupKind::Rows => self.launch(group, None, &from, out, |l| l.rows(group)),
             GroupKind::Contraction(id) => contract::lower(self, group, id, &from, out),
             GroupKind::Stores(id) => self.stores(group, id, &from, out),
             GroupKind::Interpret(id) => {
@@ -247,11 +250,11 @@ impl<'g> GraphLowering<'g> {
 
     /// A kernel of loops over the shape of the roots.
     fn plain(&mut self, group: &Group, from: &str, out: &mut Output) {
-        let elements = self.elements();
-        let kernel = elements.loops(&self.name(group), &group.roots);
-        let mut args = elements.params.into_inner().bufs;
-        args.extend(group.roots.iter().map(|&v| self.root(v, out)));
-        out.launch(&mut self.steps, kernel, args, from);
+        self.launch(group, None, from, out, |l| {
+            let elements = l.elements();
+            let kernel = elements.loops(&l.name(group), &group.roots);
+            (kernel, elements.params.into_inner().bufs)
+        });
     }
 
     /// The buffer of a value that fusion has stored.

@@ -52,6 +52,7 @@ pub(crate) type Rewrite<'a> =
 /// Copies a graph node by node through `f`; inputs are kept.
 pub(crate) fn rebuild(old: &Graph, f: Rewrite) -> Graph {
     let mut b = Builder::new(&old.name);
+    b.reserve(old.nodes.len());
     let mut new: Vec<Option<Value>> = vec![None; old.values.len()];
     for (i, node) in old.nodes.iter().enumerate() {
         let outer = b.enter(old.scope_name(node.scope));

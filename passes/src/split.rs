@@ -3,11 +3,18 @@
 
 use crate::simplify::rebuild;
 use craneflow_ir::Builder;
-use craneflow_ir::graph::{Graph, Value};
+use craneflow_ir::graph::{Graph, Node, Value};
 use craneflow_ir::ops::{Case, Op, Reduce, While};
 
 /// Rewrites every reduction with stages, also in the regions of loops and branches.
 pub fn split(graph: &Graph) -> Graph {
+    let concerns = |node: &Node| match &node.op {
+        Op::Reduce(r) => r.stages(graph.ty(node.operands[0])).is_some(),
+        op => matches!(op, Op::While(_) | Op::Case(_)),
+    };
+    if !graph.nodes.iter().any(concerns) {
+        return graph.clone();
+    }
     rebuild(graph, &mut |b, i, operands| {
         let op = match &graph.nodes[i].op {
             Op::Reduce(r) if operands.len() == 1 => return Some(vec![staged(b, r, operands[0])]),

@@ -66,14 +66,15 @@ pub(super) fn lower(
     view.settle();
     let blocking = Blocking::choose(&view, out.options.lanes(result.dtype));
     view.interleave(blocking.rows);
+    let mut packed = None;
     if view.needs_pack(&blocking) {
         bufs[1] = pack(l, &view, &blocking, bufs[1], from, out);
+        packed = Some(bufs[1]);
         view.packed(&blocking);
     }
-    let (kernel, args) = kernel(l, group, id, &view, &blocking, bufs);
-    let mut args = args;
-    args.extend(group.roots.iter().map(|&v| l.root(v, out)));
-    out.launch(&mut l.steps, kernel, args, from);
+    l.launch(group, packed, from, out, |l| {
+        kernel(l, group, id, &view, &blocking, bufs)
+    });
 }
 
 /// A launch that lays B out in panels: `[b][n / width][k][width]`, zeros beyond n.

@@ -2,13 +2,13 @@
 //! stores what has an element for each of its own. What is costly and asked for by several of these
 //! loops is kept in a tile as long as the row.
 
-use super::{Elements, GraphLowering, Output};
+use super::{Elements, GraphLowering};
 use crate::fuse::rows::{Level, Rows};
 use crate::fuse::{Group, cost};
 use craneflow_ir::graph::{NodeId, Value};
 use craneflow_ir::loops::build::KernelBuilder;
 use craneflow_ir::loops::index::Index;
-use craneflow_ir::loops::{Access, LoopKind, Mem, Val};
+use craneflow_ir::loops::{Access, Buf, Kernel, LoopKind, Mem, Val};
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -72,8 +72,8 @@ impl Walk {
 }
 
 impl GraphLowering<'_> {
-    /// Lowers a row group.
-    pub(super) fn rows(&mut self, group: &Group, from: &str, out: &mut Output) {
+    /// The kernel of a row group, and what it takes before the roots.
+    pub(super) fn rows(&self, group: &Group) -> (Kernel, Vec<Buf>) {
         let g = self.g;
         let reductions: Vec<NodeId> = (group.members.iter().copied())
             .filter(|&id| {
@@ -113,9 +113,7 @@ impl GraphLowering<'_> {
             state: RefCell::new(state),
         });
         elements.walk_row(&mut k, &reduced, &group.roots, &outs);
-        let mut args = elements.params.into_inner().bufs;
-        args.extend(group.roots.iter().map(|&v| self.root(v, out)));
-        out.launch(&mut self.steps, k.finish(), args, from);
+        (k.finish(), elements.params.into_inner().bufs)
     }
 }
 
