@@ -9,7 +9,8 @@ first step, and the peak resident memory. Peers live outside of the repository: 
 `<prefix>tf` and `<prefix>torch` are virtual environments with `jax optax`, the same and Craneflow's wheel,
 `tensorflow-cpu`, `torch numpy`; `--also NAME=COMMAND` adds
 anything that takes the arguments of `craneflow bench --wait` and prints its records. What is not installed is named as
-absent. Standard library only. With `--lock FILE` the lock is held during each round.
+absent. Standard library only. Below each table: the least time that the arithmetic and memory of the step take at
+the machine's own rates, and the kernels of ours that take the most time, with their share of what is possible. With `--lock FILE` the lock is held during each round.
 """
 import argparse
 import contextlib
@@ -19,6 +20,7 @@ import json
 import os
 import pathlib
 import platform
+import re
 import shlex
 import statistics
 import subprocess
@@ -26,6 +28,7 @@ import sys
 
 HERE = pathlib.Path(__file__).resolve().parent
 TRAININGS = [f"W{i}" for i in range(1, 9)]
+MICRO = [f"M{i}" for i in range(1, 7)] + [f"M7_{2 ** i}" for i in range(6, 12)] + ["M8", "M9", "M10"]
 FRAMEWORKS = dict(jax=["jax", "jax-scan"], plugin=["plugin", "plugin-scan"], tf=["tf", "tf-jit"], torch=["torch", "torch-compile"])
 # XLA's convolutions lose their fast kernels inside a loop.
 NO_SCAN = ("W2", "W3", "W7", "W8")
@@ -115,6 +118,7 @@ def compare(options, commands, workload, threads):
     ours = [record["median_s"] for record in running["craneflow"].records]
     for name, contender in running.items():
         times = [record["median_s"] for record in contender.records]
+        options.best[name] = statistics.median(times)
         last = contender.records[-1]
         ratios = [a / b for a, b in zip(ours, times)]
         ratio = "" if name == "craneflow" else spread(ratios, lambda r: f"{r:.2f}")
@@ -123,6 +127,15 @@ def compare(options, commands, workload, threads):
         options.versions.add(last["version"])
         contender.close()
     return rows
+
+
+def limits(options, workload, threads):
+    """Lines of the profile: the machine's rates, the floor, the slowest kernels."""
+    command = [options.craneflow, "profile", "--workload", workload, "--threads", str(threads)]
+    command += ["--seconds", str(options.seconds), "--top", str(options.kernels)]
+    with locked(options.lock):
+        done = subprocess.run(command, stdout=subprocess.PIPE, text=True)
+    return done.stdout.splitlines()[1:-1] if done.returncode == 0 else []
 
 
 def machine():
@@ -140,14 +153,16 @@ def main():
     add("--also", action="append", default=[], metavar="NAME=COMMAND", help="something more to measure; may be repeated")
     add("--venv-prefix", default="", help="what the paths of the peers' environments begin with")
     add("--peers", default="jax,jax-scan,plugin,plugin-scan,tf,tf-jit,torch", help="which peers, separated by commas")
-    add("--workloads", default=",".join(TRAININGS))
+    add("--workloads", default=",".join(TRAININGS), help="W1 to W8; `micro`, or M1 to M10 with M7_64 to M7_2048")
     add("--threads", default="2,1")
     add("--rounds", type=int, default=3)
+    add("--kernels", type=int, default=3, help="how many of our slowest kernels to list; 0 leaves out the limits, too")
     add("--seconds", type=float, default=0.5, help="time of one measurement")
     add("--lock", default="", help="a file that is locked while something is measured")
     add("--out", default="", help="a file for the result, besides the screen")
     options = arguments.parse_args()
     options.versions = set()
+    options.workloads = options.workloads.replace("micro", ",".join(MICRO))
     commands, absent = contenders(options)
     text = []
 
@@ -163,8 +178,16 @@ def main():
             say()
             say(f"{workload}, {threads} thread{'s' if threads > 1 else ''}")
             say(f"{'':14} {'ms per step':32} {'ratio':24} {'start, ms':>10} {'MiB':>8}")
+            options.best = {}
             for row in compare(options, commands, workload, threads):
                 say(row)
+            ours = options.best.pop("craneflow")
+            if options.best:
+                name = min(options.best, key=options.best.get)
+                say(f"to the best peer, {name}: {ours / options.best[name]:.3g}")
+            for line in limits(options, workload, threads) if options.kernels else []:
+                floor = re.match(r"floor: ([0-9.]+) ms", line)
+                say(line + (f"; ours is {ours * 1e3 / float(floor[1]):.2f} of it" if floor and float(floor[1]) else ""))
     say()
     say("versions: " + ", ".join(sorted(options.versions)))
     if absent:

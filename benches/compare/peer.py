@@ -1,4 +1,4 @@
-"""One framework on one workload, with the arguments and records of `craneflow bench --wait`.
+"""One framework on one workload (W1 to W8, M1 to M10), with the arguments and records of `craneflow bench --wait`.
 
 python peer.py --framework jax[-scan]|plugin[-scan]|tf[-jit]|torch[-compile] --workload W1 --threads 2 --seconds 0.5
 
@@ -55,7 +55,11 @@ def main():
                       CRANEFLOW_NUM_THREADS=str(a.threads))
     sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
     peer = __import__("peer_jax" if family == "plugin" else f"peer_{family}")
-    training = peer.Training(a.workload, variant, a.threads)
+    if a.workload.startswith("M"):
+        from micro import Function
+        training = Function("jax" if family == "plugin" else family, a.workload, variant, a.threads)
+    else:
+        training = peer.Training(a.workload, variant, a.threads)
     training.step()
     training.wait()
     record = dict(framework=a.framework, workload=a.workload, threads=a.threads, version=peer.VERSION,

@@ -3,6 +3,7 @@
 use crate::bench::Bench;
 use anyhow::{Context, Result};
 use craneflow::codegen::Code;
+use craneflow::ir::loops::{BufferKind, Program};
 use craneflow::nn::workloads::workload;
 use craneflow::runtime::profile::Row;
 use craneflow::runtime::{Profile, Roofline};
@@ -49,7 +50,15 @@ pub fn run(args: &Args) -> Result<()> {
     if let Some(path) = &args.trace {
         trace(&profile, path)?;
     }
-    print(args, &profile, &roofline, bench.step.code())
+    let moved = moved(bench.step.program());
+    print(args, &profile, &roofline, moved, bench.step.code())
+}
+
+/// Bytes that a run cannot do without: its inputs are read, its results written.
+fn moved(program: &Program) -> usize {
+    let ends = |kind: &BufferKind| matches!(kind, BufferKind::Input(_) | BufferKind::Output(..));
+    let buffers = program.buffers.iter().filter(|b| ends(&b.kind));
+    buffers.map(|b| b.ty.bytes()).sum()
 }
 
 /// Bits of a kernel's vectors, with a mark where the wider ones of the machine were refused.
@@ -63,7 +72,13 @@ fn vector_bits(code: &Code, kernel: usize) -> String {
 }
 
 /// A table of the slowest steps.
-fn print(args: &Args, profile: &Profile, roofline: &Roofline, code: &Code) -> Result<()> {
+fn print(
+    args: &Args,
+    profile: &Profile,
+    roofline: &Roofline,
+    moved: usize,
+    code: &Code,
+) -> Result<()> {
     let mut out = stdout().lock();
     let runs = profile.runs() as f64;
     let total = profile.total().as_secs_f64() / runs;
@@ -89,6 +104,18 @@ fn print(args: &Args, profile: &Profile, roofline: &Roofline, code: &Code) -> Re
         "machine: {:.1} GFLOP/s, {:.1} GB/s copied; rates and shares are those of the shortest executions",
         roofline.flops * 1e-9,
         roofline.bytes * 1e-9
+    )?;
+    let operations = leaves().map(|r| (r.flops * r.count) as f64).sum::<f64>() / runs;
+    let arithmetic = operations / roofline.flops;
+    let memory = moved as f64 / roofline.bytes;
+    writeln!(
+        out,
+        "floor: {:.3} ms; {:.4} GFLOP take {:.3} ms, {:.2} MB of inputs and results {:.3} ms",
+        arithmetic.max(memory) * 1e3,
+        operations * 1e-9,
+        arithmetic * 1e3,
+        moved as f64 * 1e-6,
+        memory * 1e3
     )?;
     writeln!(
         out,

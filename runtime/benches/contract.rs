@@ -68,13 +68,17 @@ struct Conv {
     size: usize,
     stride: usize,
     pad: i64,
+    groups: usize,
 }
 
 impl Conv {
     fn graph(&self, part: Part) -> Graph {
         let mut b = Builder::new("convolution");
         let x = b.input("x", f32s(&[self.batch, self.side, self.side, self.from]));
-        let w = b.input("w", f32s(&[self.size, self.size, self.from, self.to]));
+        let w = b.input(
+            "w",
+            f32s(&[self.size, self.size, self.from / self.groups, self.to]),
+        );
         let conv = Convolution {
             window: Window {
                 stride: vec![self.stride; 2],
@@ -83,7 +87,7 @@ impl Conv {
             },
             reversal: vec![false; 2],
             dims: ConvDims::channels_last(2),
-            feature_groups: 1,
+            feature_groups: self.groups,
             batch_groups: 1,
         };
         let y = conv
@@ -105,7 +109,7 @@ impl Conv {
 
     fn macs(&self) -> usize {
         let out = (self.side + 2 * self.pad as usize - self.size) / self.stride + 1;
-        self.batch * out * out * self.size * self.size * self.from * self.to
+        self.batch * out * out * self.size * self.size * self.from * self.to / self.groups
     }
 }
 
@@ -183,6 +187,11 @@ fn cases() -> Vec<(String, Graph, usize)> {
         size,
         stride,
         pad,
+        groups: 1,
+    };
+    let depthwise = |batch, side, channels, stride| Conv {
+        groups: channels,
+        ..conv(batch, side, channels, channels, 3, stride, 1)
     };
     for (name, c) in [
         ("mnist 1", conv(64, 28, 1, 32, 3, 1, 0)),
@@ -195,6 +204,9 @@ fn cases() -> Vec<(String, Graph, usize)> {
         ("residual 64", conv(32, 16, 64, 64, 3, 1, 1)),
         ("residual 128", conv(32, 8, 128, 128, 3, 1, 1)),
         ("pointwise 64 to 128", conv(32, 16, 64, 128, 1, 2, 0)),
+        ("depthwise 128", depthwise(8, 56, 128, 1)),
+        ("depthwise 128 by 2", depthwise(8, 56, 128, 2)),
+        ("depthwise 24", depthwise(8, 56, 24, 1)),
     ] {
         for (part, what) in [
             (Part::Forward, "forward"),

@@ -16,6 +16,10 @@ const PANEL: usize = 16 << 10;
 const NEAR: usize = 256 << 10;
 /// What reading a panel costs when it is copied, in readings: its lines come from far and are not in a row.
 const COPIED: usize = 4;
+/// L1 as most processors have it: bytes of a line, sets, and lines in a set.
+const LINE: usize = 64;
+const SETS: usize = 64;
+const WAYS: usize = 8;
 /// Panels longer than this many blocks of k are walked block by block.
 const WHOLE: usize = 4;
 /// Most accumulators of a block that waits for the next block of k, in bytes: a part of L2.
@@ -186,6 +190,26 @@ impl Blocking {
     /// cache so that they would displace each other, and enough rows use it.
     pub fn copies_panel(&self, view: &View) -> bool {
         !self.whole && self.lanes > 1 && self.spread(view) && self.row_tiles >= 8
+    }
+
+    /// Whether a panel of B as deep as all of k is copied before it is used: it fits L1, but its rows lie so
+    /// that they would displace each other there, and enough rows of the result use it.
+    pub fn copies_whole_panel(&self, view: &View) -> bool {
+        let (size, depth) = (view.dtype.size(), view.k.count());
+        let step = match view.k.extents.len() {
+            1 => view
+                .b_step(0)
+                .map_or(0, |s| s.unsigned_abs() as usize * size),
+            _ => 0,
+        };
+        let used = self.whole && self.lanes > 1 && !self.along_rows && self.row_tiles >= 8;
+        if !used || step == 0 || !step.is_multiple_of(LINE) || depth * self.width * size > 2 * PANEL
+        {
+            return false;
+        }
+        let across = (self.width * size).div_ceil(LINE);
+        let places = (1..=SETS).find(|n| (n * step / LINE).is_multiple_of(SETS));
+        depth * across > places.map_or(SETS, |n| (n * across).min(SETS)) * WAYS
     }
 
     /// Whether the rows of a panel of B lie apart.

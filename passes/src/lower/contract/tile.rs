@@ -69,6 +69,10 @@ impl Product<'_> {
         let acc = k.scratch(self.view.dtype, b.rows * b.width);
         let ragged = self.view.n.count() % b.width;
         let full = b.column_tiles - (ragged > 0) as usize;
+        let extents = &self.view.k.extents;
+        let panel = b
+            .copies_whole_panel(self.view)
+            .then(|| k.scratch(self.view.dtype, self.view.k.count() * b.width));
         let mut tile = |k: &mut KernelBuilder, rt: &Index, ct: &Index, columns: usize| {
             let tile = Tile {
                 product: self,
@@ -78,9 +82,9 @@ impl Product<'_> {
                 column: item.column.add(&ct.mul(b.width as i64)),
                 place: Index::default(),
                 stride: b.width,
-                panel: None,
+                panel,
             };
-            tile.run(k, true, &Index::default(), &self.view.k.extents);
+            tile.run(k, true, &Index::default(), extents);
             let sums = Sums {
                 row: tile.row,
                 column: tile.column,
@@ -100,6 +104,10 @@ impl Product<'_> {
             });
         }
         let mut column = |k: &mut KernelBuilder, ct: Index, columns: usize| {
+            if let Some(panel) = panel {
+                let column = item.column.add(&ct.mul(b.width as i64));
+                self.copy(k, item, panel, &column, &Index::default(), extents);
+            }
             k.each(b.row_tiles, LoopKind::Serial, |k, rt| {
                 tile(k, &rt, &ct, columns)
             });

@@ -178,7 +178,17 @@ impl View {
     /// input, the rows of a register tile must leave it together, see `leaves_out_padding`.
     pub fn of_convolution(c: &Convolution, types: &[Type], result: &Type) -> Option<View> {
         let v = View::of_windows(c, types, result)?;
+        if v.is_channelwise() {
+            return None;
+        }
         (v.along.is_none() || v.leaves_out_padding()).then_some(v)
+    }
+
+    /// Whether each channel of the minor axis has a kernel of its own (a depthwise convolution): there is no
+    /// product of matrices in it, and vectors of channels need none.
+    fn is_channelwise(&self) -> bool {
+        let minor = self.batch.out.last().is_some_and(|o| o.0 + 1 == self.rank);
+        minor && self.n.count() == 1
     }
 
     /// Whether products with the padding can be left out: neighbouring rows are the same window in several
