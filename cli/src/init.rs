@@ -22,8 +22,10 @@ enum Kind {
     Table,
     /// Pictures in folders named after their classes
     Images,
-    /// Texts in a column of a CSV file
+    /// Texts in a column of a CSV file, or in folders or files named after their classes
     Text,
+    /// WAV files in folders named after their classes
+    Sounds,
 }
 
 pub fn run(args: &Args) -> Result<()> {
@@ -31,6 +33,7 @@ pub fn run(args: &Args) -> Result<()> {
         Kind::Table => include_str!("init/table.toml"),
         Kind::Images => include_str!("init/images.toml"),
         Kind::Text => include_str!("init/text.toml"),
+        Kind::Sounds => include_str!("init/sounds.toml"),
     };
     let path = args.file.display();
     if args.file.exists() {

@@ -371,3 +371,53 @@ fn models_that_a_program_saved_predict_and_are_evaluated() {
     assert!(message.contains("give --data"), "{message}");
     good(at, &["summary", "m.safetensors"]);
 }
+
+/// A WAV file of a tone of this period, in samples of 1/8000 s.
+fn tone(period: usize) -> Vec<u8> {
+    let samples = (0..6000).flat_map(|i| {
+        let level: i16 = if i % period < period / 2 { 8000 } else { -8000 };
+        level.to_le_bytes()
+    });
+    let samples: Vec<u8> = samples.collect();
+    let size = (samples.len() as u32).to_le_bytes();
+    let all = (samples.len() as u32 + 36).to_le_bytes();
+    let format: [u8; 24] = [
+        b'f', b'm', b't', b' ', 16, 0, 0, 0, 1, 0, 1, 0, 0x40, 0x1f, 0, 0, 0x80, 0x3e, 0, 0, 2, 0,
+        16, 0,
+    ];
+    [
+        &b"RIFF"[..],
+        &all,
+        b"WAVE",
+        &format,
+        b"data",
+        &size,
+        &samples,
+    ]
+    .concat()
+}
+
+#[test]
+fn sounds_are_trained_on_and_predicted() {
+    let at = folder();
+    let at = at.path();
+    for (class, period) in [("high", 12), ("low", 60)] {
+        std::fs::create_dir_all(at.join("sounds").join(class)).expect("makes");
+        for i in 0..10 {
+            let path = at.join("sounds").join(class).join(format!("{i}.wav"));
+            std::fs::write(path, tone(period + i)).expect("writes");
+        }
+    }
+    good(at, &["init", "--kind", "sounds", "s.toml"]);
+    let said = good(
+        at,
+        &["train", "s.toml", "--lines", "--save", "s.safetensors"],
+    );
+    assert!(said.contains("held-out accuracy: 100.00 %"), "{said}");
+    std::fs::write(at.join("new.wav"), tone(66)).expect("writes");
+    let said = good(
+        at,
+        &["predict", "s.safetensors", "new.wav", "--format", "csv"],
+    );
+    assert!(said.contains(",low,"), "{said}");
+}

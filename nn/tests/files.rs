@@ -183,7 +183,12 @@ fn a_folder_of_texts_is_a_table() {
     assert_eq!(table.names(), ["text", "class"]);
     assert_eq!(table.columns()[0].word(0).as_deref(), Some("Dull.\nLong."));
     assert_eq!(table.columns()[1].word(1).as_deref(), Some("good"));
-    refusal(Table::read(folder.path().join("bad"), b','));
+    // A file for each class, a text on each line.
+    let lines = Table::read(folder.path().join("bad"), b',').expect("reads");
+    assert_eq!(lines.columns()[0].word(1).as_deref(), Some("Long."));
+    assert_eq!(lines.columns()[1].word(1).as_deref(), Some("1"));
+    let empty = tempdir().expect("a folder");
+    refusal(Table::read(empty.path(), b','));
 }
 
 #[test]

@@ -88,12 +88,12 @@ impl Table {
     }
 
     /// Reads a table: a Parquet file, or text with a header, plain or gzip, cells separated by
-    /// `delimiter`. A folder with one folder of `.txt` files for each class is a table with the columns
-    /// `text` and `class`.
+    /// `delimiter`. A folder with one folder of `.txt` files for each class, or one file for each
+    /// class with a text on each line, is a table with the columns `text` and `class`.
     pub fn read(path: impl AsRef<Path>, delimiter: u8) -> Result<Table, DataError> {
         let path = path.as_ref();
         if path.is_dir() {
-            return text::folder(path);
+            return text::classes(path);
         }
         Table::parse(&bytes::read(path)?, path, delimiter)
     }

@@ -1,6 +1,6 @@
 //! Text as numbers: characters or words, from a vocabulary that the training part gives.
 
-use super::folder::ClassFolder;
+use super::folder::{self, ClassFolder};
 use super::table::Column;
 use super::{DataError, Table, bytes};
 use serde::{Deserialize, Serialize};
@@ -27,13 +27,30 @@ pub fn read(path: impl AsRef<Path>) -> Result<String, DataError> {
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
-/// The table of the texts in a folder with one folder for each class.
-pub(super) fn folder(path: &Path) -> Result<Table, DataError> {
-    let found = ClassFolder::open(path, &ENDINGS)?;
+/// The table of the texts in a folder: with one folder of files for each class, or else one file for each
+/// class, of which each line that is not empty is a text.
+pub(super) fn classes(path: &Path) -> Result<Table, DataError> {
     let (mut texts, mut classes) = (vec![], vec![]);
-    for (file, id) in &found.files {
-        texts.push(Some(read(file)?));
-        classes.push(Some(found.classes[*id as usize].clone()));
+    let mut add = |text: String, class: &str| {
+        texts.push(Some(text));
+        classes.push(Some(class.to_string()));
+    };
+    let files = folder::files(path, &ENDINGS)?;
+    match ClassFolder::open(path, &ENDINGS) {
+        Err(DataError::Empty { .. }) if !files.is_empty() => {
+            for file in &files {
+                let class = super::stem(file);
+                let text = read(file)?;
+                let lines = text.lines().filter(|line| !line.trim().is_empty());
+                lines.for_each(|line| add(line.to_string(), &class));
+            }
+        }
+        found => {
+            let found = found?;
+            for (file, id) in &found.files {
+                add(read(file)?, &found.classes[*id as usize]);
+            }
+        }
     }
     let names = ["text", "class"].map(str::to_string).to_vec();
     Table::new(
