@@ -27,6 +27,9 @@ Concatenate=Concatenate Conv1D=Conv1D Conv1DTranspose=Conv1DTranspose Conv2D=Con
 Conv2DTranspose=Conv2DTranspose Conv3D=Conv3D Conv3DTranspose=Conv3DTranspose Convolution1D=Conv1D
 Convolution1DTranspose=Conv1DTranspose Convolution2D=Conv2D Convolution2DTranspose=Conv2DTranspose
 Convolution3D=Conv3D Convolution3DTranspose=Conv3DTranspose Cropping1D=Cropping1D
+ConvLSTM1D=ConvLstm1D ConvLSTM2D=ConvLstm2D ConvLSTM3D=ConvLstm3D CutMix=CutMix Equalization=Equalization
+MixUp=MixUp RandAugment=RandAugment RandomElasticTransform=RandomElasticTransform
+RandomPerspective=RandomPerspective
 Cropping2D=Cropping2D Cropping3D=Cropping3D Dense=Dense DepthwiseConv1D=DepthwiseConv1D
 DepthwiseConv2D=DepthwiseConv2D Discretization=Discretization Dot=Dot Dropout=Dropout
 ELU=Activation::Elu EinsumDense=EinsumDense Embedding=Embedding Flatten=Flatten GRU=Gru
@@ -135,9 +138,8 @@ NONE = {
     **{name: "runs another framework" for name in ["FlaxLayer", "JaxLayer", "TFSMLayer", "TorchModuleWrapper"]},
     **{
         name: LATER
-        for name in """AugMix ContrastLimitedAdaptiveHistogramEqualization ConvLSTM1D
-        ConvLSTM2D ConvLSTM3D CutMix Equalization MaxNumBoundingBoxes MixUp RandAugment
-        RandomElasticTransform RandomPerspective STFT STFTInitializer""".split()
+        for name in """AugMix ContrastLimitedAdaptiveHistogramEqualization MaxNumBoundingBoxes STFT
+        STFTInitializer""".split()
     },
     "LossScaleOptimizer": "weights are f32; nothing is scaled",
     "CallbackList": "internal to Keras",
@@ -152,8 +154,7 @@ DEVIATIONS = """
 - Metrics of probabilities take the sigmoid or softmax of the output first, when the loss takes logits.
 - `Metric::FBeta` is one number: averages are `Micro`, `Macro` and `Weighted`. `RootMeanSquaredError`,
   `R2Score`, `Auc` and their like are of all samples of an epoch, as in Keras.
-- Batch normalisation does not look at masks. A mask goes on through every layer that keeps batch and
-  time.
+- A mask goes on through every layer that keeps batch and time.
 - `SpectralNorm` keeps the undivided kernel as the weight; Keras overwrites it.
 - `Sparsemax` adds up to 1; that of Keras 3.15.1 takes too much off when several elements are in the
   support.
@@ -161,6 +162,8 @@ DEVIATIONS = """
   the host: `Model::set_text` keeps one with its model, and saves it.
 - `MelSpectrogram` counts `top_db` from the greatest number of each sound, not from that of the whole batch.
 - Strides, windows and paddings are arrays with a number for each axis; a wrong count does not compile.
+- `Equalization` counts each picture by itself, Keras the whole batch; `MixUp` and `CutMix` are layers of pictures and
+  labels with two results; `RandAugment` chooses for each picture.
 - The random layers draw from the model's own generator: other numbers than Keras's, the same on every
   machine.
 - The hinge losses, label smoothing, class and sample weights, gradient accumulation and moving averages

@@ -31,8 +31,9 @@ pub use conv::{
 pub use cx::{Cx, Mode};
 pub use dense::{Dense, EinsumDense, Embedding, ReversibleEmbedding};
 pub use image::{
-    AutoContrast, CenterCrop, RandomBrightness, RandomColorJitter, RandomContrast, RandomCrop,
-    RandomErasing, RandomFlip, RandomGaussianBlur, RandomGrayscale, RandomHue, RandomInvert,
+    AutoContrast, CenterCrop, CutMix, Equalization, MixUp, RandAugment, RandomBrightness,
+    RandomColorJitter, RandomContrast, RandomCrop, RandomElasticTransform, RandomErasing,
+    RandomFlip, RandomGaussianBlur, RandomGrayscale, RandomHue, RandomInvert, RandomPerspective,
     RandomPosterization, RandomRotation, RandomSaturation, RandomSharpness, RandomShear,
     RandomTranslation, RandomZoom, Resizing, Solarization,
 };
@@ -53,7 +54,8 @@ pub use preprocess::{
     CategoryEncoding, Discretization, Encoding, Hashing, IntegerLookup, Normalization, Rescaling,
 };
 pub use recurrent::{
-    Bidirectional, Cell, Gru, GruCell, Lstm, LstmCell, Merge, Recurrent, SimpleRnn, SimpleRnnCell,
+    Bidirectional, Cell, ConvLstm, ConvLstm1D, ConvLstm2D, ConvLstm3D, ConvLstmCell, Gru, GruCell,
+    Lstm, LstmCell, Merge, Recurrent, SimpleRnn, SimpleRnnCell,
 };
 pub use shape::{
     Cropping1D, Cropping2D, Cropping3D, CroppingNd, Flatten, Identity, Interpolation, Masking,

@@ -95,6 +95,12 @@ fn layers_of_images() {
     again(&image(RandomColorJitter::new(0.1, 0.2, 0.0, 0.3)));
     again(&image(RandomGaussianBlur::new(0.5, 3, 1.0)));
     again(&image(RandomSharpness::new(0.5)));
+    again(&image(RandomPerspective::new(0.5, 0.3).fill(1.0)));
+    again(&image(RandomElasticTransform::new(0.5, 0.1).sigma(2.0)));
+    again(&image(RandAugment::new().layers(3)));
+    again(&image(Equalization::new().bins(64)));
+    again(&image(MixUp::new(0.4)));
+    again(&image(CutMix::new(0.5)));
     again(&image(Flatten::new()));
     again(&image(Permute::new(&[3, 1, 2])));
     again(&image(Reshape::new([4, 48])));
@@ -109,6 +115,16 @@ fn layers_of_series() {
     let dense = Dense::new(3)
         .kernel_constraint(max)
         .bias_init(Init::Constant(0.25));
+    again(
+        &Sequential::new(Input::new([3, 6, 5, 2]))
+            .add(
+                ConvLstm2D::new(4, [3, 2])
+                    .padding(Padding::Same)
+                    .return_sequences(),
+            )
+            .build()
+            .expect("is sound"),
+    );
     again(&series(
         dense.activity_regularizer(Regularizer::L1L2 { l1: 0.1, l2: 0.2 }),
     ));

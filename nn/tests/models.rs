@@ -245,6 +245,20 @@ fn random_layers_work_while_training_only() {
             Box::new(|| alone(&[8, 8, 3], RandomInvert::new(0.9))),
         ),
         (
+            "perspective",
+            Box::new(|| alone(&[8, 8, 3], RandomPerspective::new(1.0, 0.5))),
+        ),
+        (
+            "elastic",
+            Box::new(|| alone(&[8, 8, 3], RandomElasticTransform::new(1.0, 0.2))),
+        ),
+        (
+            "augment",
+            Box::new(|| alone(&[8, 8, 3], RandAugment::new())),
+        ),
+        ("mix", Box::new(|| alone(&[8, 8, 3], MixUp::new(0.5)))),
+        ("cut", Box::new(|| alone(&[8, 8, 3], CutMix::new(1.0)))),
+        (
             "erasing",
             Box::new(|| alone(&[8, 8, 3], RandomErasing::new(0.9))),
         ),

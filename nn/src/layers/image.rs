@@ -4,6 +4,10 @@
 mod colour;
 mod filter;
 mod geometry;
+mod histogram;
+mod mix;
+mod policy;
+mod warp;
 
 pub use colour::{
     RandomBrightness, RandomContrast, RandomErasing, RandomGrayscale, RandomHue, RandomInvert,
@@ -13,6 +17,11 @@ pub use filter::{AutoContrast, RandomColorJitter, RandomGaussianBlur, RandomShar
 pub use geometry::{
     RandomCrop, RandomFlip, RandomRotation, RandomShear, RandomTranslation, RandomZoom,
 };
+
+pub use histogram::Equalization;
+pub use mix::{CutMix, MixUp};
+pub use policy::RandAugment;
+pub use warp::{RandomElasticTransform, RandomPerspective};
 
 use super::{Interpolation, Meta, layer, options};
 use crate::describe::described;

@@ -115,14 +115,35 @@ layer!(BatchNorm, |self, cx, x| {
     if !cx.training() || cx.frozen() {
         return batch_norm(x, &mean, &variance, &gamma, &beta, self.epsilon);
     }
-    let axes: Vec<isize> = (0..x.rank() as isize - 1).collect();
-    let batch_mean = x.mean(&axes);
-    let batch_variance = (x - &batch_mean).square().mean(&axes);
+    let (batch_mean, batch_variance) = match cx.mask(x) {
+        Some(mask) => masked_moments(x, &mask),
+        None => {
+            let axes: Vec<isize> = (0..x.rank() as isize - 1).collect();
+            let mean = x.mean(&axes);
+            let variance = (x - &mean).square().mean(&axes);
+            (mean, variance)
+        }
+    };
     let follow = |old, new: &_| old * self.momentum + new * (1.0 - self.momentum);
     cx.set_state("moving_mean", follow(mean, &batch_mean));
     cx.set_state("moving_variance", follow(variance, &batch_variance));
     batch_norm(x, &batch_mean, &batch_variance, &gamma, &beta, self.epsilon)
 });
+
+/// Mean and variance over all axes but the last, of the positions that the mask `[batch, time]` keeps.
+fn masked_moments(x: &Tensor, mask: &Tensor) -> (Tensor, Tensor) {
+    let mut shape = mask.shape().0.clone();
+    shape.resize(x.rank(), 1);
+    let kept = mask.reshape(&shape).broadcast_to(x.shape());
+    let axes: Vec<isize> = (0..x.rank() as isize - 1).collect();
+    let zero = x.tracer().full(x.ty(), 0.0);
+    // As in Keras, a mask that keeps nothing gives zeros.
+    let count = kept.convert(x.dtype()).sum(&axes) + 1e-7;
+    let mean = |x: &Tensor| kept.select(x, &zero).sum(&axes) / &count;
+    let average = mean(x);
+    let variance = mean(&(x - &average).square());
+    (average, variance)
+}
 
 /// Normalises over the last axis of every position.
 #[derive(Clone, Debug)]

@@ -1,8 +1,10 @@
 //! Recurrent layers: a cell that is run over the steps of a sequence.
 
 mod cells;
+mod conv_lstm;
 
 pub use cells::{Gru, GruCell, Lstm, LstmCell, SimpleRnn, SimpleRnnCell};
+pub use conv_lstm::{ConvLstm, ConvLstm1D, ConvLstm2D, ConvLstm3D, ConvLstmCell};
 
 use super::{Cx, Layer, Meta};
 use crate::describe::document::{Node, Section};
@@ -19,8 +21,16 @@ pub trait Cell: Send + Sync {
     /// The kind, in the form that names are made of: `lstm`.
     fn kind(&self) -> &'static str;
 
-    /// Shapes of the states, without the batch; the first is the output.
-    fn states(&self) -> Vec<Shape>;
+    /// How many axes the input has, batch and time included.
+    fn rank(&self) -> usize {
+        3
+    }
+
+    /// How many states there are; the first is the output.
+    fn states(&self) -> usize;
+
+    /// Shapes of the states, without the batch, for an input of which `prepare` made this.
+    fn shapes(&self, prepared: &Tensor) -> Vec<Shape>;
 
     /// What is computed of all steps at once, before the loop: `[batch, time, ..]` gives
     /// `[batch, time, ..]`.
@@ -102,17 +112,20 @@ impl<C: Cell> Recurrent<C> {
     /// Outputs of all steps in the order of time, and the last states.
     fn run(&self, cx: &mut Cx, x: &[Tensor]) -> Option<(Tensor, Vec<Tensor>)> {
         let (x, given) = (&x[0], &x[1..]);
-        let shapes = self.cell.states();
-        if x.rank() < 3 {
-            x.must_have_rank(self.cell.kind(), 3, "(batch, time, features)");
+        let states = self.cell.states();
+        let axes = match self.cell.rank() {
+            3 => "(batch, time, features)",
+            _ => "(batch, time, space .., features)",
+        };
+        if !x.must_have_rank(self.cell.kind(), self.cell.rank(), axes) {
             return None;
         }
-        if !given.is_empty() && given.len() != shapes.len() {
+        if !given.is_empty() && given.len() != states {
             let error = NnError::Argument {
                 layer: x.tracer().current(),
                 op: self.cell.kind(),
                 what: "the number of states to begin with",
-                expected: shapes.len().to_string(),
+                expected: states.to_string(),
                 found: given.len().to_string(),
             };
             x.fail(x.ty().clone(), error);
@@ -126,7 +139,7 @@ impl<C: Cell> Recurrent<C> {
             x.tracer().full(&x.ty().with_shape(shape), 0.0)
         };
         let start: Vec<Tensor> = match given.is_empty() {
-            true => shapes.iter().map(zeros).collect(),
+            true => self.cell.shapes(&prepared).iter().map(zeros).collect(),
             false => given.to_vec(),
         };
         let mut scanned = vec![time_first(&prepared)];
@@ -172,7 +185,7 @@ impl<C: Cell> Layer for Recurrent<C> {
 
     fn results(&self) -> usize {
         1 + if self.return_state {
-            self.cell.states().len()
+            self.cell.states()
         } else {
             0
         }

@@ -68,7 +68,7 @@ def case(file, name, layer, *inputs, training=False, seed=1, inner=None, both=No
         if last:
             return v.path.split("/")[-1]
         found = path(layer, v).split(".")
-        cells = ("lstm_cell", "gru_cell", "simple_rnn_cell")
+        cells = ("conv_lstm_cell", "lstm_cell", "gru_cell", "simple_rnn_cell")
         found = [part for part in found if not part.startswith(cells)]
         if inner and found[-1] != "vector_u":
             found[0] = inner

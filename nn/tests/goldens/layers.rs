@@ -265,6 +265,22 @@ fn sequences() -> Vec<Entry> {
         ),
         entry("bidirectional_last", Bidirectional::new(Gru::new(3))),
         entry("masked_lstm", MaskedLstm(Meta::new("masked_lstm"))),
+        entry("masked_batch_norm", MaskedNorm(Meta::new("masked_norm"))),
+        entry(
+            "conv_lstm1d",
+            ConvLstm1D::new(2, [3]).padding(Padding::Same),
+        ),
+        entry(
+            "conv_lstm2d",
+            ConvLstm2D::new(2, [2, 3])
+                .strides([2, 1])
+                .return_sequences()
+                .return_state(),
+        ),
+        entry(
+            "conv_lstm3d",
+            ConvLstm3D::new(1, [2; 3]).dilation([2; 3]).no_bias(),
+        ),
     ]
 }
 
@@ -279,6 +295,20 @@ impl Layer for MaskedLstm {
     fn forward(&self, cx: &mut Cx, x: &[Tensor]) -> Tensor {
         let x = cx.call("masking", &Masking::new(0.0), x);
         Lstm::new(3).forward(cx, &[x])
+    }
+}
+
+/// As [`MaskedLstm`], with a normalisation.
+struct MaskedNorm(Meta);
+
+impl Layer for MaskedNorm {
+    fn meta(&self) -> &Meta {
+        &self.0
+    }
+
+    fn forward(&self, cx: &mut Cx, x: &[Tensor]) -> Tensor {
+        let x = cx.call("masking", &Masking::new(0.0), x);
+        BatchNorm::new().forward(cx, &[x])
     }
 }
 
@@ -310,6 +340,11 @@ fn preprocessing() -> Vec<Entry> {
         ),
         entry("center_crop", CenterCrop::new(3, 4)),
         entry("auto_contrast", AutoContrast::new()),
+        entry("equalization", Equalization::new()),
+        entry(
+            "equalization_few",
+            Equalization::new().bins(16).max_value(1.0),
+        ),
     ]
 }
 

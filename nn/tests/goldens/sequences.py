@@ -8,6 +8,7 @@ from cases import case
 from common import File, classes, numbers
 
 import keras
+import numpy as np
 from keras import layers as L
 
 file = File("sequences")
@@ -39,6 +40,13 @@ padded[1, 2:4] = 0
 masked = keras.Sequential([L.Masking(), L.LSTM(3)])
 case("masked_lstm", masked, padded, last="lstm")
 
+normed = keras.Sequential([L.Masking(), L.BatchNormalization()])
+case("masked_batch_norm", normed, padded, last="batch_norm", training=True)
+case("conv_lstm1d", L.ConvLSTM1D(2, 3, padding="same"), numbers(24, 2, 3, 4, 2))
+convolved = L.ConvLSTM2D(2, (2, 3), strides=(2, 1), return_sequences=True, return_state=True)
+case("conv_lstm2d", convolved, numbers(25, 2, 3, 5, 4, 2))
+case("conv_lstm3d", L.ConvLSTM3D(1, 2, dilation_rate=2, use_bias=False), numbers(26, 1, 2, 4, 3, 4, 1))
+
 # Preprocessing.
 normalization = L.Normalization(mean=[0.5, -1.0, 2.0], variance=[2.0, 1.0, 0.25])
 case("normalization", normalization, series)
@@ -52,6 +60,9 @@ case("resizing_nearest", L.Resizing(3, 8, interpolation="nearest"), images, grad
 case("resizing_bicubic", L.Resizing(7, 4, interpolation="bicubic", antialias=True), images, gradients=False)
 case("center_crop", L.CenterCrop(3, 4), images, gradients=False)
 case("auto_contrast", L.AutoContrast(value_range=(0, 255)), images, gradients=False)
+picture = np.clip(numbers(27, 1, 6, 5, 2) * 60 + 128, 0, 255)
+case("equalization", L.Equalization(), picture, gradients=False)
+case("equalization_few", L.Equalization(value_range=(0, 1), bins=16), picture / 255, gradients=False)
 
 # Sounds.
 sound = numbers(21, 2, 40, 2)

@@ -113,6 +113,11 @@ impl RandomGaussianBlur {
         }
     }
 
+    /// The pictures, blurred with standard deviations `[batch, 1, 1, 1]`.
+    pub(super) fn blurred(&self, x: &Tensor, sigma: &Tensor) -> Tensor {
+        self.along(&self.along(x, 1, sigma), 2, sigma)
+    }
+
     /// Blurs along an axis; what is beyond the ends does not count.
     fn along(&self, x: &Tensor, axis: usize, sigma: &Tensor) -> Tensor {
         let radius = self.kernel_size / 2;
@@ -147,7 +152,7 @@ layer!(RandomGaussianBlur, |self, cx, x| {
         return x.clone();
     }
     let sigma = between(cx, x, 0.0, self.sigma).maximum(1e-3);
-    let blurred = self.along(&self.along(x, 1, &sigma), 2, &sigma);
+    let blurred = self.blurred(x, &sigma);
     sometimes(cx, x, &blurred, self.rate)
 });
 

@@ -193,9 +193,18 @@ fn mapped(x: &Tensor, map: &Map, fill: f64) -> Tensor {
             .flatten()
             .fold(start, |sum, term| sum + term)
     };
-    let (row, column) = (place(&map.row, middle[0]), place(&map.column, middle[1]));
+    looked_up(
+        x,
+        &place(&map.row, middle[0]),
+        &place(&map.column, middle[1]),
+        fill,
+    )
+}
+
+/// Images at the places `[batch, h, w, 1]`, on lines between elements; `fill` outside.
+pub(super) fn looked_up(x: &Tensor, row: &Tensor, column: &Tensor, fill: f64) -> Tensor {
     let (top, left) = (row.floor(), column.floor());
-    let (down, right) = (&row - &top, &column - &left);
+    let (down, right) = (row - &top, column - &left);
     let corner = |dy: f64, dx: f64| {
         let (row, column) = (&top + dy, &left + dx);
         let inside = |at: &Tensor, extent: usize| {
@@ -203,9 +212,9 @@ fn mapped(x: &Tensor, map: &Map, fill: f64) -> Tensor {
                 .and(&at.compare(Cmp::Le, extent as f64 - 1.0))
         };
         let known = inside(&row, x.dim(1)).and(&inside(&column, x.dim(2)));
-        let outside = x.tracer().full(x.ty(), fill);
         let found = at(x, &row, &column);
-        known.broadcast_to(x.shape()).select(&found, &outside)
+        let outside = x.tracer().full(found.ty(), fill);
+        known.broadcast_to(found.shape()).select(&found, &outside)
     };
     let upper = corner(0.0, 0.0) * (1.0 - &right) + corner(0.0, 1.0) * &right;
     let lower = corner(1.0, 0.0) * (1.0 - &right) + corner(1.0, 1.0) * right;

@@ -162,7 +162,11 @@ impl Cell for SimpleRnnCell {
         "simple_rnn"
     }
 
-    fn states(&self) -> Vec<Shape> {
+    fn states(&self) -> usize {
+        1
+    }
+
+    fn shapes(&self, _: &Tensor) -> Vec<Shape> {
         vec![[self.weights.units].into()]
     }
 
@@ -233,7 +237,11 @@ impl Cell for LstmCell {
         "lstm"
     }
 
-    fn states(&self) -> Vec<Shape> {
+    fn states(&self) -> usize {
+        2
+    }
+
+    fn shapes(&self, _: &Tensor) -> Vec<Shape> {
         vec![[self.weights.units].into(); 2]
     }
 
@@ -264,7 +272,7 @@ impl Cell for LstmCell {
 }
 
 /// 1 for the forget gates, 0 for all others.
-fn forget_bias(units: usize) -> WeightSpec {
+pub(super) fn forget_bias(units: usize) -> WeightSpec {
     use craneflow_ir::{Array, DType, Scalar, Type};
     let ty = Type::new(DType::F32, [4 * units]);
     let forget = units..2 * units;
@@ -325,7 +333,11 @@ impl Cell for GruCell {
         "gru"
     }
 
-    fn states(&self) -> Vec<Shape> {
+    fn states(&self) -> usize {
+        1
+    }
+
+    fn shapes(&self, _: &Tensor) -> Vec<Shape> {
         vec![[self.weights.units].into()]
     }
 

@@ -1,0 +1,108 @@
+//! Layers that mix pictures, and that look at them through something: what they draw must fit together.
+
+use craneflow_ir::{Array, DType, Type};
+use craneflow_nn::Tracer;
+use craneflow_nn::layers::*;
+use craneflow_nn::trace::Function;
+use ndarray::{ArrayD, Axis};
+
+/// What a layer makes of its inputs while training.
+fn drawn(layer: &dyn Layer, inputs: &[&ArrayD<f32>], seed: f64) -> Vec<ArrayD<f32>> {
+    let tracer = Tracer::new("drawn");
+    let mut cx = Cx::new(&tracer, Mode::Training);
+    let names: Vec<String> = (0..inputs.len()).map(|i| format!("x{i}")).collect();
+    let x: Vec<_> = names
+        .iter()
+        .zip(inputs)
+        .map(|(name, x)| tracer.input(name, Type::new(DType::F32, x.shape())))
+        .collect();
+    let y = cx.call_all("l", layer, &x);
+    for (i, y) in y.iter().enumerate() {
+        tracer.output(&format!("y{i}"), y);
+    }
+    let results = y.len();
+    drop((cx, x, y));
+    let graph = tracer.finish().unwrap_or_else(|e| panic!("{e}"));
+    let mut function = Function::compile(graph, &Default::default()).expect("compiles");
+    let state = Array::from_f64(Type::new(DType::U64, [3]), &[seed, 0.0, 0.0]);
+    let mut feeds = vec![("random", (&state).into())];
+    for (name, x) in names.iter().zip(inputs) {
+        feeds.push((name.as_str(), (*x).into()));
+    }
+    let outputs = function
+        .call_named(&feeds)
+        .unwrap_or_else(|e| panic!("{e}"));
+    let output = |i: usize| outputs.named::<f32>(&format!("y{i}")).expect("is there");
+    (0..results).map(output).collect()
+}
+
+/// Pictures of one value each, their number, and labels that say it.
+fn numbered(count: usize) -> (ArrayD<f32>, ArrayD<f32>) {
+    let x = ArrayD::from_shape_fn(vec![count, 8, 10, 2], |at| at[0] as f32);
+    let y = ArrayD::from_shape_fn(vec![count, count], |at| f32::from(u8::from(at[0] == at[1])));
+    (x, y)
+}
+
+#[test]
+fn labels_are_mixed_as_pictures_are() {
+    let count = 64;
+    let (x, y) = numbered(count);
+    let layers: [(&dyn Layer, bool); 3] = [
+        (&MixUp::new(0.2), false),
+        (&MixUp::new(1.0), false),
+        (&CutMix::new(1.0), true),
+    ];
+    for (layer, cuts) in layers {
+        let found = drawn(layer, &[&x, &y], 5.0);
+        let mut kept = vec![];
+        for i in 0..count {
+            let (picture, label) = (
+                found[0].index_axis(Axis(0), i),
+                found[1].index_axis(Axis(0), i),
+            );
+            let other = (i + count - 1) % count;
+            let share = label[i];
+            assert!((0.0..=1.0).contains(&share), "{share}");
+            assert!((label[i] + label[other] - 1.0).abs() < 1e-5);
+            let expected = share * i as f32 + (1.0 - share) * other as f32;
+            let mean = picture.mean().expect("has pixels");
+            assert!((mean - expected).abs() < 1e-3, "{i}: {mean} and {expected}");
+            let own = picture.iter().all(|&p| p == i as f32 || p == other as f32);
+            assert!(own || !cuts, "{i}");
+            kept.push(f64::from(share));
+        }
+        let mean = kept.iter().sum::<f64>() / count as f64;
+        assert!((mean - 0.5).abs() < 0.2, "{mean}");
+        let distinct = kept.iter().filter(|k| **k != kept[0]).count();
+        assert!(distinct > count / 2, "{distinct}");
+    }
+}
+
+#[test]
+fn glass_that_is_flat_shows_what_is_there() {
+    let x = ArrayD::from_shape_fn(vec![3, 7, 9, 2], |at| {
+        (at[0] * 50 + at[1] * 11 + at[2] * 3 + at[3]) as f32
+    });
+    let flat: [&dyn Layer; 4] = [
+        &RandomPerspective::new(1.0, 0.0),
+        &RandomPerspective::new(0.0, 1.0),
+        &RandomElasticTransform::new(1.0, 0.0),
+        &RandomElasticTransform::new(0.0, 0.3),
+    ];
+    for layer in flat {
+        let y = &drawn(layer, &[&x], 3.0)[0];
+        let difference = (y - &x).mapv(f32::abs).into_iter().fold(0.0, f32::max);
+        assert!(difference < 1e-2, "{}: {difference}", layer.meta().kind);
+    }
+    let uneven: [&dyn Layer; 3] = [
+        &RandomPerspective::new(1.0, 0.5),
+        &RandomElasticTransform::new(1.0, 0.2),
+        &RandAugment::new(),
+    ];
+    for layer in uneven {
+        let y = &drawn(layer, &[&x], 3.0)[0];
+        assert!(y.iter().all(|p| (-1e-3..=255.001).contains(p)));
+        assert_ne!(y, &x);
+        assert_ne!(y, &drawn(layer, &[&x], 4.0)[0]);
+    }
+}
