@@ -1,6 +1,7 @@
 //! Places every buffer: lifetimes to offsets in one arena. The peak is known before anything runs.
 
 use craneflow_ir::loops::{Buf, BufferKind, Program, Step};
+use std::cmp::Reverse;
 
 /// Alignment of every buffer in bytes.
 pub const ALIGN: usize = 64;
@@ -61,6 +62,9 @@ struct Life {
     last: usize,
 }
 
+/// A buffer of the arena (or an offset), its bytes and its life.
+type Temp = (usize, usize, Life);
+
 /// Plans the memory of a program whose donations are settled.
 pub fn plan(program: &Program) -> Plan {
     let mut lives: Vec<Option<Life>> = vec![None; program.buffers.len()];
@@ -104,28 +108,62 @@ pub fn plan(program: &Program) -> Plan {
     plan
 }
 
-/// Largest first, each at the lowest offset that is free for its whole life (greedy by size; Pisarchyk
-/// and Lee, "Efficient memory management for deep neural net inference", 2020).
-fn place(temps: &mut [(usize, usize, Life)], plan: &mut Plan) {
-    temps.sort_by_key(|&(i, bytes, _)| (std::cmp::Reverse(bytes), i));
-    let mut placed: Vec<(usize, usize, Life)> = vec![];
-    for &(i, bytes, life) in temps.iter() {
+type Key = (Reverse<usize>, usize);
+
+/// Orders in which buffers take their places.
+const ORDERS: [fn(&Temp) -> Key; 3] = [
+    |&(i, bytes, _)| (Reverse(bytes), i),
+    |&(_, bytes, life)| (Reverse(life.last - life.first), usize::MAX - bytes),
+    |&(_, _, life)| (Reverse(usize::MAX - life.first), life.last),
+];
+/// Most buffers for which more than the first order is tried.
+const MANY: usize = 1 << 10;
+
+/// Places buffers in that of a few orders which needs least: largest first (greedy by size; Pisarchyk and
+/// Lee, "Efficient memory management for deep neural net inference", 2020), and others where that leaves gaps.
+fn place(temps: &mut [Temp], plan: &mut Plan) {
+    let mut best: Option<(usize, Vec<(usize, usize)>)> = None;
+    for order in ORDERS {
+        temps.sort_by_key(order);
+        let (bytes, places) = in_order(temps);
+        if best.as_ref().is_none_or(|b| bytes < b.0) {
+            best = Some((bytes, places));
+        }
+        let enough = best.as_ref().is_some_and(|b| b.0 <= plan.live_bytes);
+        if enough || temps.len() > MANY {
+            break;
+        }
+    }
+    if let Some((bytes, places)) = best {
+        plan.arena_bytes = bytes;
+        for (i, offset) in places {
+            plan.places[i] = Place::Arena(offset);
+        }
+    }
+}
+
+/// Each buffer at the lowest offset that is free for its whole life: the end of all, and the offset of each.
+fn in_order(temps: &[Temp]) -> (usize, Vec<(usize, usize)>) {
+    let mut placed: Vec<Temp> = vec![];
+    let (mut end, mut places) = (0, vec![]);
+    for &(i, bytes, life) in temps {
         let mut offset = 0usize;
         for &(at, size, other) in &placed {
             let meets = other.first <= life.last && life.first <= other.last;
-            let end = at.saturating_add(size);
-            if meets && at < offset.saturating_add(bytes) && offset < end {
-                offset = end;
+            let next = at.saturating_add(size);
+            if meets && at < offset.saturating_add(bytes) && offset < next {
+                offset = next;
             }
         }
         let at = placed.partition_point(|p| p.0 < offset);
         placed.insert(at, (offset, bytes, life));
-        plan.places[i] = Place::Arena(offset);
-        plan.arena_bytes = plan.arena_bytes.max(offset.saturating_add(bytes));
+        places.push((i, offset));
+        end = end.max(offset.saturating_add(bytes));
     }
+    (end, places)
 }
 
-fn live_bytes(temps: &[(usize, usize, Life)]) -> usize {
+fn live_bytes(temps: &[Temp]) -> usize {
     let mut changes: Vec<(usize, bool, usize)> = temps
         .iter()
         .flat_map(|&(_, bytes, l)| [(l.first, true, bytes), (l.last + 1, false, bytes)])
@@ -209,7 +247,7 @@ fn touch(b: Buf, now: usize, lives: &mut [Option<Life>]) {
 mod tests {
     use super::*;
 
-    fn temp(i: usize, bytes: usize, first: usize, last: usize) -> (usize, usize, Life) {
+    fn temp(i: usize, bytes: usize, first: usize, last: usize) -> Temp {
         (i, bytes, Life { first, last })
     }
 

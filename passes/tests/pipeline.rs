@@ -172,6 +172,7 @@ fn transposes_walk_tiles() {
         (&[6, 40, 33], &[2, 0, 1]),
         (&[6, 40, 33], &[0, 2, 1]),
         (&[61, 97], &[1, 0]),
+        (&[150, 192], &[1, 0]),
     ] {
         let mut b = Builder::new("transpose");
         let x = b.input("x", f32s(shape));
