@@ -14,7 +14,8 @@ pub struct Adam {
     pub beta1: f64,
     /// Share of the mean square that a step keeps.
     pub beta2: f64,
-    /// Added to the root.
+    /// Added to the root before its correction, as in Keras: gradients of its size move weights little in
+    /// the first steps.
     pub epsilon: f64,
 }
 
@@ -35,9 +36,8 @@ impl Adam {
         self
     }
 
-    /// The step without decay: `rate * (m / c1) / (sqrt(v / c2) + epsilon)` with the corrections
-    /// `c = 1 - beta^t`, written as `(rate * sqrt(c2) / c1) * m / (sqrt(v) + epsilon * sqrt(c2))` so
-    /// that all that depends on the step count is two scalars.
+    /// The step without decay: `(rate * sqrt(c2) / c1) * m / (sqrt(v) + epsilon)` with the corrections
+    /// `c = 1 - beta^t`, so that all that depends on the step count is one scalar.
     pub(super) fn down(
         &self,
         shared: &[Tensor],
@@ -46,7 +46,7 @@ impl Adam {
     ) -> (Tensor, Vec<Tensor>) {
         let m = &slots[0] * self.beta1 + g * (1.0 - self.beta1);
         let v = &slots[1] * self.beta2 + g.square() * (1.0 - self.beta2);
-        let down = &shared[0] * &m / (v.sqrt() + &shared[1]);
+        let down = &shared[0] * &m / (v.sqrt() + self.epsilon);
         (down, vec![m, v])
     }
 }
@@ -77,10 +77,9 @@ impl Optimizer for Adam {
     fn step(&self, _: &Tracer, rate: &Tensor, counters: &[Tensor]) -> Shared {
         let power1 = &counters[0] * self.beta1;
         let power2 = &counters[1] * self.beta2;
-        let root = (1.0 - &power2).sqrt();
-        let rate = rate * &root / (1.0 - &power1);
+        let rate = rate * (1.0 - &power2).sqrt() / (1.0 - &power1);
         Shared {
-            factors: vec![rate, root * self.epsilon],
+            factors: vec![rate],
             counters: vec![power1, power2],
         }
     }
@@ -151,7 +150,7 @@ impl Optimizer for AdamW {
     fn update(&self, shared: &[Tensor], p: &Tensor, g: &Tensor, slots: &[Tensor]) -> Updated {
         let (down, slots) = self.adam.down(shared, g, slots);
         Updated {
-            weight: p * &shared[2] - down,
+            weight: p * &shared[1] - down,
             slots,
         }
     }

@@ -39,6 +39,8 @@ optimizer("sgd", O.SGD(0.1))
 optimizer("sgd_momentum", O.SGD(0.1, momentum=0.9))
 optimizer("sgd_nesterov", O.SGD(0.1, momentum=0.9, nesterov=True))
 optimizer("adam", O.Adam(0.05))
+# So large that it shows what it is added to.
+optimizer("adam_epsilon", O.Adam(0.05, epsilon=0.01))
 optimizer("adamw", O.AdamW(0.05, weight_decay=0.1))
 optimizer("rmsprop", O.RMSprop(0.05))
 optimizer("rmsprop_momentum", O.RMSprop(0.05, momentum=0.9))

@@ -38,6 +38,7 @@ fn optimizers() -> Vec<(&'static str, Tuned)> {
             Sgd::new(0.1).momentum(0.9).nesterov().into(),
         ),
         ("adam", Adam::new(0.05).into()),
+        ("adam_epsilon", Adam::new(0.05).epsilon(0.01).into()),
         ("adamw", AdamW::new(0.05).decay(0.1).into()),
         ("rmsprop", RmsProp::new(0.05).into()),
         ("rmsprop_momentum", RmsProp::new(0.05).momentum(0.9).into()),
