@@ -26,6 +26,10 @@ const WITHOUT_EFFECT: [&str; 9] = [
     "xla_dump_max_hlo_modules",
 ];
 
+/// What names of options for other devices begin with: accepted too, so that a program's list of options
+/// serves for all of its devices.
+const OF_OTHERS: [&str; 2] = ["xla_gpu_", "xla_tpu_"];
+
 /// Options that are truth values.
 const BOOLS: [&str; 3] = [
     "xla_embed_ir_in_executable",
@@ -95,7 +99,8 @@ fn known(entry: &[u8]) -> Option<Result<(), Failure>> {
             _ => {}
         }
     }
-    if !WITHOUT_EFFECT.contains(&&*key) {
+    let of_others = OF_OTHERS.iter().any(|start| key.starts_with(start));
+    if !of_others && !WITHOUT_EFFECT.contains(&&*key) {
         return Some(Err(Failure::UnknownOption(key)));
     }
     let truth = |t: &str| matches!(t, "true" | "false" | "True" | "False" | "0" | "1");
@@ -161,6 +166,7 @@ mod tests {
         let entry = |name: &str| held(7, &[held(1, name.as_bytes()), held(2, &[8, 1])].concat());
         assert!(check(&[]).is_ok());
         assert!(check(&entry("xla_dump_hlo_as_text")).is_ok());
+        assert!(check(&entry("xla_gpu_autotune_level")).is_ok());
         let error = check(&entry("speed")).expect_err("unknown");
         assert_eq!(error.to_string(), "No such compile option: 'speed'");
         let (a, b) = (entry("xla_dump_to"), entry("optimization_level"));
