@@ -21,9 +21,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
+from jax._src.interpreters import mlir
+from jax._src.lib.mlir import ir
 from jaxlib import _jax
 
 VERSION = "1.10.0"
+# Programs name the files they come from: without their folders.
+jax.config.update("jax_hlo_source_file_canonicalization_regex", ".*/")
 CASES = []
 
 
@@ -40,6 +44,36 @@ def case(*args, keep=True, x64=False, donate=(), tolerance=None):
 
 def add(name, f, *args, keep=True, x64=False):
     CASES.append((name, f, args, keep, x64, ()))
+
+
+class Text(str):
+    """A program as text, for what JAX does not write itself."""
+
+
+def written(name, body, *args, results, same=None):
+    """Registers a program by what its `main` does with `%0`, `%1` and so on; `same` does it in a way that
+    JAX's CPU backend can run."""
+    kind = lambda x: "tensor<" + "".join(f"{d}x" for d in x.shape) + ELEMENTS[x.dtype.name] + ">"
+    kinds = [kind(np.asarray(x)) for x in args]
+    inputs = ", ".join(f"%{i}: {k}" for i, k in enumerate(kinds))
+    whole = lambda body: f"func.func @main({inputs}) -> ({', '.join(results)}) {{\n{body}\n}}"
+    text = Text(whole(body))
+    text.same = whole(same or body)
+    CASES.append((name, text, args, True, False, ()))
+
+
+def run_text(code, args):
+    """Results of a program on JAX's CPU backend."""
+    devices = jax.devices()
+    program = devices[0].client.compile_and_load(code, _jax.DeviceList(tuple(devices)), _jax.CompileOptions())
+    return [shards[0] for shards in program.execute_sharded(args).disassemble_into_single_device_arrays()]
+
+
+def lower_text(text):
+    """The same program as JAX prints it, and as bytecode."""
+    with mlir.make_ir_context():
+        module = ir.Module.parse(text)
+        return str(module), _jax.mlir.serialize_portable_artifact(module, VERSION)
 
 
 R = np.random.RandomState(0)
@@ -92,11 +126,15 @@ def write(path, everything, only):
         with jax.enable_x64(x64):
             args = jax.tree.map(jnp.asarray, args)
             try:
-                lowered = jax.jit(f, donate_argnums=donate, keep_unused=True).lower(*args)
-                text = lowered.as_text()
-                code = _jax.mlir.serialize_portable_artifact(lowered.compiler_ir(), VERSION)
                 inputs = [np.asarray(x) for x in jax.tree.leaves(args)]
-                results = jax.tree.leaves(jax.jit(f, keep_unused=True)(*args))
+                if isinstance(f, Text):
+                    text, code = lower_text(f)
+                    results = run_text(lower_text(f.same)[1], args)
+                else:
+                    lowered = jax.jit(f, donate_argnums=donate, keep_unused=True).lower(*args)
+                    text = lowered.as_text()
+                    code = _jax.mlir.serialize_portable_artifact(lowered.compiler_ir(), VERSION)
+                    results = jax.tree.leaves(jax.jit(f, keep_unused=True)(*args))
                 results = [np.asarray(x) for x in results]
             except Exception as e:  # noqa: BLE001
                 print("left out:", name, type(e).__name__, str(e)[:200], file=sys.stderr)
@@ -184,7 +222,7 @@ add("reductions", lambda x: (x.sum((0, 2)), x.max(1), x.min(), x.prod(2), x.mean
 add("reduce_body", lambda x, y: (lax.reduce((x, y), (0.0, 1.0), lambda a, b: (a[0] + b[0] * 2, a[1] * b[1] + 1), (1,)), lax.reduce(x, 0.0, lambda a, b: jnp.sqrt(a * a + b * b), (0,)),
     lax.reduce_xor(x.astype(jnp.int32), (0,))), arr(3, 4), arr(3, 4))
 add("cumulative", lambda x: (jnp.cumsum(x, 0), jnp.cumprod(x, 1), lax.cummax(x, 0), lax.cummin(x, 1, reverse=True), lax.cumsum(x, 0, reverse=True), lax.cumlogsumexp(x, 0)), arr(37, 3))
-add("cumulative_long", lambda x: (jnp.cumsum(x), lax.cummax(x), lax.cumsum(x, reverse=True)), arr(1000), keep=False)
+add("cumulative_long", lambda x: (jnp.cumsum(x), lax.cummax(x), lax.cumsum(x, reverse=True)), arr(1000))
 add("windows", lambda x: (lax.reduce_window(x, -jnp.inf, lax.max, (1, 2, 2, 1), (1, 2, 2, 1), "VALID"), lax.reduce_window(x, 0.0, lax.add, (1, 3, 3, 1), (1, 2, 1, 1), "SAME"),
     lax.reduce_window(x, 1.0, lax.add, (1, 3, 2, 1), (1, 1, 1, 1), ((0, 0), (1, 2), (0, 1), (0, 0)), (1, 2, 1, 1), (1, 1, 2, 1)), lax.reduce_window(x, 0.5, lax.max, (1, 2, 2, 1), (1, 1, 1, 1), "SAME")), arr(2, 6, 7, 3))
 add("pool_grads", lambda x: (jax.grad(lambda x: (lax.reduce_window(x, -jnp.inf, lax.max, (1, 2, 2, 1), (1, 2, 2, 1), "SAME") ** 2).sum())(x),
@@ -227,7 +265,7 @@ add("random", lambda: [f(jax.random.key(3)) for f in (lambda k: jax.random.norma
     lambda k: jax.random.randint(k, (6,), 0, 10), lambda k: jax.random.permutation(k, 8), lambda k: jax.random.categorical(k, jnp.arange(4.0), shape=(5,)), lambda k: jax.random.bits(k, (3,)),
     lambda k: jax.random.truncated_normal(k, -1.0, 1.0, (4,)), lambda k: jax.random.exponential(k, (3,)))])
 add("samplers", lambda: [f(jax.random.key(5)) for f in (lambda k: jax.random.gamma(k, 2.0, (3,)), lambda k: jax.random.choice(k, 9, (4,), replace=False), lambda k: jax.random.poisson(k, 3.0, (4,)),
-    lambda k: jax.random.beta(k, 2.0, 3.0, (3,)), lambda k: jax.random.gumbel(k, (3,)), lambda k: jax.random.laplace(k, (3,)), lambda k: jax.random.dirichlet(k, jnp.ones(3)))], keep=False)
+    lambda k: jax.random.beta(k, 2.0, 3.0, (3,)), lambda k: jax.random.gumbel(k, (3,)), lambda k: jax.random.laplace(k, (3,)), lambda k: jax.random.dirichlet(k, jnp.ones(3)))])
 add("rng_bits", lambda t: [lax.rng_bit_generator(t, (n,), d, algorithm=lax.RandomAlgorithm.RNG_THREE_FRY) for n, d in ((5, "uint32"), (4, "uint64"), (3, "uint8"), (6, "uint16"))],
     np.array([1, 2, 0xfffffff0, 4], np.uint32), x64=True)
 
@@ -268,6 +306,87 @@ add("bits_narrow", lambda x, y: (lax.bitcast_convert_type(lax.bitcast_convert_ty
     lax.bitcast_convert_type(lax.bitcast_convert_type(y, jnp.uint4), jnp.int16), lax.bitcast_convert_type(lax.bitcast_convert_type(x, jnp.int4), jnp.uint4)), arr(2, 3, dtype=np.int8), arr(4, dtype=np.int16))
 add("scales", lambda x, y: (x.astype(jnp.float8_e8m0fnu), y.astype(jnp.float32), y + y, -y, y * y, y == y, lax.bitcast_convert_type(y, jnp.uint8)),
     np.array([0, -0.0, 1, -1, 1.4, 1.5, 3, 3.1, 6, 1e38, 3.4028e38, np.inf, -np.inf, np.nan, 1e-38, 5.9e-39, 2.0**-127, 1e-40, 0.75], np.float32), np.array([1, 100, 127, 130, 254, 255], np.uint8).view(jnp.float8_e8m0fnu))
+
+# What JAX does not write, and other front ends do.
+
+IMAGE, FEATURE = arr(2, 3, 4), [arr(3) for _ in range(3)]
+LIKE, LIST = "tensor<2x3x4xf32>", "tensor<3xf32>"
+written("batch_norm_inference", f"""
+  %y = "stablehlo.batch_norm_inference"(%0, %1, %2, %3, %4) <{{epsilon = 1.0e-3 : f32, feature_index = 1 : i64}}> : ({LIKE}, {LIST}, {LIST}, {LIST}, {LIST}) -> {LIKE}
+  return %y : {LIKE}""", IMAGE, *FEATURE, abs(arr(3)) + 0.1, results=[LIKE])
+written("batch_norm_training", f"""
+  %y:3 = "stablehlo.batch_norm_training"(%0, %1, %2) <{{epsilon = 1.0e-3 : f32, feature_index = 1 : i64}}> : ({LIKE}, {LIST}, {LIST}) -> ({LIKE}, {LIST}, {LIST})
+  return %y#0, %y#1, %y#2 : {LIKE}, {LIST}, {LIST}""", IMAGE, *FEATURE[:2], results=[LIKE, LIST, LIST])
+written("batch_norm_grad", f"""
+  %y:3 = "stablehlo.batch_norm_grad"(%0, %1, %2, %3, %4) <{{epsilon = 1.0e-3 : f32, feature_index = 1 : i64}}> : ({LIKE}, {LIST}, {LIST}, {LIST}, {LIKE}) -> ({LIKE}, {LIST}, {LIST})
+  return %y#0, %y#1, %y#2 : {LIKE}, {LIST}, {LIST}""", IMAGE, *FEATURE[:2], abs(arr(3)) + 0.1, arr(2, 3, 4), results=[LIKE, LIST, LIST])
+
+
+def scattered(name, element, select, scatter, x, source, init):
+    kinds = [f"tensor<{'x'.join(map(str, a.shape))}x{element}>" for a in (x, source)] + [f"tensor<{element}>"]
+    scalar = kinds[2]
+    written(name, f"""
+  %y = "stablehlo.select_and_scatter"(%0, %1, %2) <{{padding = dense<[[0, 1], [1, 0]]> : tensor<2x2xi64>, window_dimensions = array<i64: 2, 3>, window_strides = array<i64: 1, 2>}}> ({{
+  ^bb0(%a: {scalar}, %b: {scalar}):
+    {select}
+    stablehlo.return %c : tensor<i1>
+  }}, {{
+  ^bb0(%a: {scalar}, %b: {scalar}):
+    {scatter}
+    stablehlo.return %c : {scalar}
+  }}) : ({kinds[0]}, {kinds[1]}, {kinds[2]}) -> {kinds[0]}
+  return %y : {kinds[0]}""", x, source, init, results=[kinds[0]])
+
+
+GREATEST = "%c = stablehlo.compare GE, %a, %b : (tensor<{0}>, tensor<{0}>) -> tensor<i1>"
+scattered("select_scatter_max", "f32", GREATEST.format("f32"), "%c = stablehlo.maximum %a, %b : tensor<f32>", arr(4, 6), arr(4, 3), np.float32(-0.5))
+scattered("select_scatter_or", "i1", GREATEST.format("i1"), "%c = stablehlo.or %a, %b : tensor<i1>", arr(4, 6, dtype=bool), arr(4, 3, dtype=bool), np.bool_(False))
+scattered("select_scatter_body", "f32", """%m = stablehlo.abs %a : tensor<f32>
+    %n = stablehlo.abs %b : tensor<f32>
+    %c = stablehlo.compare LT, %m, %n : (tensor<f32>, tensor<f32>) -> tensor<i1>""", """%d = stablehlo.multiply %a, %a : tensor<f32>
+    %c = stablehlo.add %d, %b : tensor<f32>""", arr(4, 6), arr(4, 3), np.float32(0.25))
+written("known_extents", """
+  %a = stablehlo.constant dense<[1, 0]> : tensor<2xi32>
+  %b = stablehlo.constant dense<[6, 3]> : tensor<2xi32>
+  %c = stablehlo.constant dense<[2, 2]> : tensor<2xi32>
+  %s = stablehlo.real_dynamic_slice %0, %a, %b, %c : (tensor<6x4xf32>, tensor<2xi32>, tensor<2xi32>, tensor<2xi32>) -> tensor<3x2xf32>
+  %one = stablehlo.constant dense<1> : tensor<1xi32>
+  %two = stablehlo.constant dense<2> : tensor<1xi32>
+  %low = stablehlo.concatenate %one, %two, dim = 0 : (tensor<1xi32>, tensor<1xi32>) -> tensor<2xi32>
+  %z = stablehlo.constant dense<0.5> : tensor<f32>
+  %p = stablehlo.dynamic_pad %0, %z, %low, %a, %a : (tensor<6x4xf32>, tensor<f32>, tensor<2xi32>, tensor<2xi32>, tensor<2xi32>) -> tensor<13x6xf32>
+  %sizes = stablehlo.constant dense<[1, 4]> : tensor<2xi32>
+  %g = "stablehlo.dynamic_gather"(%0, %1, %sizes) <{dimension_numbers = #stablehlo.gather<offset_dims = [1], collapsed_slice_dims = [0], start_index_map = [0], index_vector_dim = 1>, indices_are_sorted = false}> : (tensor<6x4xf32>, tensor<3xi32>, tensor<2xi32>) -> tensor<3x4xf32>
+  return %s, %p, %g : tensor<3x2xf32>, tensor<13x6xf32>, tensor<3x4xf32>""",
+    arr(6, 4), np.array([5, 0, 2], np.int32), results=["tensor<3x2xf32>", "tensor<13x6xf32>", "tensor<3x4xf32>"])
+written("known_padding", """
+  %p = stablehlo.constant dense<[[1, 2], [0, 1]]> : tensor<2x2xi32>
+  %y = "stablehlo.dynamic_conv"(%0, %1, %p) <{batch_group_count = 1 : i64, dimension_numbers = #stablehlo.conv<[b, 0, 1, f]x[0, 1, i, o]->[b, 0, 1, f]>, feature_group_count = 1 : i64}> : (tensor<1x4x5x2xf32>, tensor<2x2x2x3xf32>, tensor<2x2xi32>) -> tensor<1x6x5x3xf32>
+  return %y : tensor<1x6x5x3xf32>""", arr(1, 4, 5, 2), arr(2, 2, 2, 3), results=["tensor<1x6x5x3xf32>"], same="""
+  %y = stablehlo.convolution(%0, %1) dim_numbers = [b, 0, 1, f]x[0, 1, i, o]->[b, 0, 1, f], window = {pad = [[1, 2], [0, 1]]} {batch_group_count = 1 : i64, feature_group_count = 1 : i64} : (tensor<1x4x5x2xf32>, tensor<2x2x2x3xf32>) -> tensor<1x6x5x3xf32>
+  return %y : tensor<1x6x5x3xf32>""")
+written("mapped", """
+  %y = "stablehlo.map"(%0, %1) <{dimensions = array<i64: 0, 1>}> ({
+  ^bb0(%a: tensor<f32>, %b: tensor<f32>):
+    %s = stablehlo.sine %a : tensor<f32>
+    %c = stablehlo.multiply %s, %b : tensor<f32>
+    stablehlo.return %c : tensor<f32>
+  }) : (tensor<3x4xf32>, tensor<3x4xf32>) -> tensor<3x4xf32>
+  return %y : tensor<3x4xf32>""", arr(3, 4), arr(3, 4), results=["tensor<3x4xf32>"])
+ONE = "replica_groups = dense<0> : tensor<1x1xi64>"
+written("only_device", f"""
+  %p = stablehlo.partition_id : tensor<ui32>
+  %r = stablehlo.replica_id : tensor<ui32>
+  %s = "stablehlo.all_reduce"(%0) <{{{ONE}}}> ({{
+  ^bb0(%a: tensor<f32>, %b: tensor<f32>):
+    %c = stablehlo.add %a, %b : tensor<f32>
+    stablehlo.return %c : tensor<f32>
+  }}) : (tensor<2x3xf32>) -> tensor<2x3xf32>
+  %g = "stablehlo.all_gather"(%s) <{{all_gather_dim = 0 : i64, {ONE}}}> : (tensor<2x3xf32>) -> tensor<2x3xf32>
+  %k = "stablehlo.collective_permute"(%g) <{{source_target_pairs = dense<[[0, 0]]> : tensor<1x2xi64>}}> : (tensor<2x3xf32>) -> tensor<2x3xf32>
+  %n = "stablehlo.collective_permute"(%g) <{{source_target_pairs = dense<> : tensor<0x2xi64>}}> : (tensor<2x3xf32>) -> tensor<2x3xf32>
+  return %p, %r, %k, %n : tensor<ui32>, tensor<ui32>, tensor<2x3xf32>, tensor<2x3xf32>""",
+    arr(2, 3), results=["tensor<ui32>", "tensor<ui32>", "tensor<2x3xf32>", "tensor<2x3xf32>"])
 R.set_state(DRAWN)
 
 # Narrow types.

@@ -1,7 +1,7 @@
 //! `constant` and `iota`.
 
 use super::value::{Val, dtype};
-use super::{Cx, Fault, narrow};
+use super::{Cx, Fault, exactly, narrow};
 use crate::stablehlo::tree::{Attr, Dense, ElementType, Node};
 use craneflow_ir::native::Scalar;
 use craneflow_ir::ops::Iota;
@@ -114,4 +114,19 @@ pub fn iota(cx: &mut Cx, node: &Node, _: &[Val]) -> Result<Vec<Val>, Fault> {
         None => Val::Real(re),
         Some(_) => Val::Complex(re, cx.like(re, 0.0)),
     }])
+}
+
+/// The number of the only device.
+pub fn first_device(cx: &mut Cx, _: &Node, _: &[Val]) -> Result<Vec<Val>, Fault> {
+    Ok(vec![Val::Real(cx.b.splat(&Type::scalar(DType::U32), 0.0))])
+}
+
+/// What the only device gets of `collective_permute`: its own, or nothing.
+pub fn permuted(cx: &mut Cx, node: &Node, x: &[Val]) -> Result<Vec<Val>, Fault> {
+    let [x] = exactly(x)?;
+    match node.ints("source_target_pairs")?[..] {
+        [] => Ok(vec![x.each(|v| Ok(cx.like(v, 0.0)))?]),
+        [0, 0] => Ok(vec![x.clone()]),
+        _ => Err("names devices beyond the only one".into()),
+    }
 }

@@ -70,6 +70,17 @@ pub fn dot(cx: &mut Cx, node: &Node, x: &[Val]) -> Result<Vec<Val>, Fault> {
 }
 
 pub fn convolution(cx: &mut Cx, node: &Node, x: &[Val]) -> Result<Vec<Val>, Fault> {
+    let n = node.axes("kernel_spatial_dimensions")?.len();
+    convolved(cx, node, x, padding(node, n)?)
+}
+
+/// A convolution with this padding.
+pub fn convolved(
+    cx: &mut Cx,
+    node: &Node,
+    x: &[Val],
+    padding: Vec<(i64, i64)>,
+) -> Result<Vec<Val>, Fault> {
     let kernel_spatial = node.axes("kernel_spatial_dimensions")?;
     let n = kernel_spatial.len();
     let dims = ConvDims {
@@ -86,7 +97,7 @@ pub fn convolution(cx: &mut Cx, node: &Node, x: &[Val]) -> Result<Vec<Val>, Faul
     let window = Window {
         size: vec![],
         stride: node.sizes_or("window_strides", 1, n)?,
-        padding: padding(node, n)?,
+        padding,
         base_dilation: node.sizes_or("lhs_dilation", 1, n)?,
         window_dilation: node.sizes_or("rhs_dilation", 1, n)?,
     };
@@ -103,7 +114,11 @@ pub fn convolution(cx: &mut Cx, node: &Node, x: &[Val]) -> Result<Vec<Val>, Faul
 
 /// Padding before and after each of `n` axes.
 pub fn padding(node: &Node, n: usize) -> Result<Vec<(i64, i64)>, Fault> {
-    let flat = node.ints_or("padding", 0, 2 * n)?;
+    padding_rows(&node.ints_or("padding", 0, 2 * n)?, n)
+}
+
+/// The same from a list of both.
+pub fn padding_rows(flat: &[i64], n: usize) -> Result<Vec<(i64, i64)>, Fault> {
     match flat.len() == 2 * n {
         true => Ok(flat.chunks_exact(2).map(|p| (p[0], p[1])).collect()),
         false => Err(format!("padding has {} entries for {n} axes", flat.len()).into()),

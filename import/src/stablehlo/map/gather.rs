@@ -11,6 +11,17 @@ use craneflow_ir::{Array, Pointwise, Type, Value};
 
 pub fn gather(cx: &mut Cx, node: &Node, x: &[Val]) -> Result<Vec<Val>, Fault> {
     let [x, indices] = exactly(x)?;
+    gathered(cx, node, x, indices, node.axes("slice_sizes")?)
+}
+
+/// A gather of slices of these sizes.
+pub fn gathered(
+    cx: &mut Cx,
+    node: &Node,
+    x: &Val,
+    indices: &Val,
+    slice_sizes: Vec<usize>,
+) -> Result<Vec<Val>, Fault> {
     let indices = indices.real()?;
     let op = Gather {
         offset_dims: node.axes("offset_dims")?,
@@ -19,7 +30,7 @@ pub fn gather(cx: &mut Cx, node: &Node, x: &[Val]) -> Result<Vec<Val>, Fault> {
         start_indices_batching_dims: node.axes("start_indices_batching_dims")?,
         start_index_map: node.axes("start_index_map")?,
         index_vector_dim: node.size_or("index_vector_dim", 0)?,
-        slice_sizes: node.axes("slice_sizes")?,
+        slice_sizes,
     };
     Ok(vec![x.each(|v| cx.push(op.clone(), &[v, indices]))?])
 }

@@ -10,15 +10,18 @@ mod control;
 mod convert;
 mod gather;
 mod host;
+mod known;
 mod lapack;
 mod lift;
 mod main;
 mod narrow;
+mod norm;
 mod pointwise;
 mod random;
 mod reduce;
 mod region;
 mod scatter_each;
+mod select;
 mod shape;
 mod sort;
 mod table;
@@ -234,6 +237,13 @@ impl Node {
         match self.attr(name) {
             None => Ok(default),
             Some(_) => self.size(name),
+        }
+    }
+
+    fn float(&self, name: &str) -> Result<f64, Fault> {
+        match self.need(name)? {
+            Attr::Float(x) => Ok(*x),
+            _ => Err(format!("attribute {name} is no float").into()),
         }
     }
 

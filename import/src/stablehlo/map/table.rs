@@ -2,8 +2,8 @@
 
 use super::control::{SAME, TOKEN};
 use super::{
-    Rule, bits, constant, contract, control, convert, gather, host, lift, pointwise, random,
-    reduce, shape, sort, window,
+    Rule, bits, constant, contract, control, convert, gather, host, known, lift, norm, pointwise,
+    random, reduce, shape, sort, window,
 };
 use craneflow_ir::Pointwise;
 
@@ -14,14 +14,20 @@ macro_rules! element {
     };
 }
 
-/// Names without version, in order, with their rules. Collectives are left out: there is one device.
+/// Names without version, in order, with their rules. There is one device, which is by itself in collectives.
 #[rustfmt::skip]
 const TABLE: &[(&str, Rule)] = &[
     ("abs", element!(Abs)),
     ("add", element!(Add)),
     ("after_all", TOKEN),
+    ("all_gather", SAME),
+    ("all_reduce", SAME),
+    ("all_to_all", SAME),
     ("and", element!(And)),
     ("atan2", element!(Atan2)),
+    ("batch_norm_grad", norm::gradient),
+    ("batch_norm_inference", norm::inference),
+    ("batch_norm_training", norm::training),
     ("bitcast_convert", bits::bitcast_convert),
     ("broadcast", shape::broadcast),
     ("broadcast_in_dim", shape::broadcast_in_dim),
@@ -32,6 +38,8 @@ const TABLE: &[(&str, Rule)] = &[
     ("ceil", element!(Ceil)),
     ("cholesky", host::cholesky),
     ("clamp", pointwise::clamp),
+    ("collective_broadcast", SAME),
+    ("collective_permute", constant::permuted),
     ("compare", pointwise::compare),
     ("complex", pointwise::complex),
     ("composite", control::composite),
@@ -47,7 +55,10 @@ const TABLE: &[(&str, Rule)] = &[
     ("dot", contract::dot),
     ("dot_general", contract::dot_general),
     ("dynamic_broadcast_in_dim", shape::broadcast_in_dim),
+    ("dynamic_conv", known::convolution),
+    ("dynamic_gather", known::gather),
     ("dynamic_iota", constant::iota),
+    ("dynamic_pad", known::pad),
     ("dynamic_reshape", shape::reshape),
     ("dynamic_slice", shape::dynamic_slice),
     ("dynamic_update_slice", shape::dynamic_update_slice),
@@ -74,13 +85,17 @@ const TABLE: &[(&str, Rule)] = &[
     ("optimization_barrier", SAME),
     ("or", element!(Or)),
     ("pad", shape::pad),
+    ("partition_id", constant::first_device),
     ("popcnt", element!(Popcnt)),
     ("power", element!(Power)),
     ("real", pointwise::real),
+    ("real_dynamic_slice", known::slice),
     ("reduce", reduce::reduce),
     ("reduce_precision", convert::reduce_precision),
+    ("reduce_scatter", SAME),
     ("reduce_window", window::reduce_window),
     ("remainder", element!(Remainder)),
+    ("replica_id", constant::first_device),
     ("reshape", shape::reshape),
     ("reverse", shape::reverse),
     ("rng_bit_generator", random::rng_bit_generator),

@@ -4,7 +4,7 @@ use super::contract::padding;
 use super::reduce::{identity, values};
 use super::region::{named_reducers, predicate};
 use super::value::Val;
-use super::{Cx, Fault, exactly};
+use super::{Cx, Fault, exactly, select};
 use crate::stablehlo::tree::Node;
 use craneflow_ir::native::Cmp;
 use craneflow_ir::ops::common::{Reducer, Window};
@@ -152,14 +152,18 @@ pub fn select_and_scatter(cx: &mut Cx, node: &Node, x: &[Val]) -> Result<Vec<Val
     let forms = [cx.form(x), cx.form(x)];
     let select = cx.scalar_graph("select", node.region(0)?, &forms)?;
     let scatter = cx.scalar_graph("scatter", node.region(1)?, &forms)?;
-    let select = match predicate(&select) {
-        Some(Cmp::Ge | Cmp::Gt) => Cmp::Ge,
-        Some(Cmp::Le | Cmp::Lt) => Cmp::Le,
-        _ => return Err("only the greatest and the least of a window can be selected".into()),
+    let prefers = match predicate(&select) {
+        Some(Cmp::Ge | Cmp::Gt) => Some(Cmp::Ge),
+        Some(Cmp::Le | Cmp::Lt) => Some(Cmp::Le),
+        _ => None,
     };
-    if named_reducers(&scatter) != Some(vec![Reducer::Sum]) {
-        return Err("only sums can be scattered".into());
-    }
-    let y = cx.push(SelectAndScatter { select, window }, &[operand, source])?;
-    Ok(vec![Val::Real(cx.combined(&Reducer::Sum, y, init)?)])
+    let sums = named_reducers(&scatter) == Some(vec![Reducer::Sum]);
+    let y = match prefers {
+        Some(select) if sums => {
+            let y = cx.push(SelectAndScatter { select, window }, &[operand, source])?;
+            cx.combined(&Reducer::Sum, y, init)?
+        }
+        _ => select::anywhere(cx, &select, scatter, window, (operand, source, init))?,
+    };
+    Ok(vec![Val::Real(y)])
 }
