@@ -77,7 +77,8 @@ def reason(text):
 def run(checkout, file, args):
     """Runs one file of tests; its results are in the file that is returned."""
     results = args.out / f"{file}.jsonl"
-    results.write_text("")
+    settings = {"name": "", "status": "settings", "reason": "", "cases": args.cases, "part": args.part}
+    results.write_text(json.dumps(settings) + "\n")
     environment = dict(
         os.environ,
         JAX_PLATFORMS="craneflow,cpu",
@@ -86,7 +87,7 @@ def run(checkout, file, args):
     )
     environment |= {RESULTS: str(results), PART: str(args.part), CHECKOUT: str(checkout)}
     command = [sys.executable, "-P", "-m", "pytest", str(checkout / "tests" / f"{file}.py")]
-    command += ["-p", "jax_suite", "-p", "no:cacheprovider", "-n", str(args.jobs), "-q", "--tb=short"]
+    command += ["-p", "jax_suite", "-p", "no:cacheprovider", "-n", str(args.jobs), "-q", "--tb=short", "-s"]
     command += ["-W", "ignore", "--import-mode=importlib", "-c", os.devnull, "--rootdir", str(checkout)]
     command += ["-k", args.select] if args.select else []
     log = args.out / f"{file}.log"
@@ -106,17 +107,19 @@ def run(checkout, file, args):
 
 
 def read(path):
-    """The results of a file, each test once, and whether the time limit cut it."""
-    tests, cut = {}, False
+    """The results of a file, each test once, whether the time limit cut it, and the settings of the run."""
+    tests, cut, settings = {}, False, None
     for line in path.read_text().splitlines():
         result = json.loads(line)
-        if result["status"] == "cut":
+        if result["status"] == "settings":
+            settings = result
+        elif result["status"] == "cut":
             cut = True
         elif result["status"] == "failed":
             tests[result["name"]] = result
         else:
             tests.setdefault(result["name"], result)
-    return list(tests.values()), cut
+    return list(tests.values()), cut, settings
 
 
 def cause(text):
@@ -136,35 +139,36 @@ def counts(tests):
     return count["passed"], count["failed"], count["skipped"], 100 * count["passed"] / max(ran, 1)
 
 
-def document(results, args, path):
+def document(results, path):
     import jax
 
-    taken = "" if args.part == 1 else f" One test in {args.part} is taken."
     lines = [
         "# JAX's own tests",
         "",
         "<!-- Written by pjrt/tests/jax_suite.py --document -->",
         "",
-        f"Files of tests of jax {jax.__version__}, run with Craneflow as the default backend and {args.cases} cases of "
-        f"each test with parameters.{taken}",
+        f"Files of tests of jax {jax.__version__}, run with Craneflow as the default backend. The table says how many "
+        "cases of each test with parameters there are,",
+        "and of how many tests of the file one is taken: 1 is all of them.",
         "A plugin has a name of its own, and the tests decide by the name of a platform what to skip and how exact a "
         "result must be. They are told here that",
         "the device is `cpu` (JAX's option `jax_test_dut`): so every test that runs on JAX's CPU backend runs, with "
         "its tolerances. Nothing else is changed.",
         "",
-        "| file | passed | failed | skipped | passed of those that ran |",
-        "|---|---|---|---|---|",
+        "| file | cases | one test of | passed | failed | skipped | passed of those that ran |",
+        "|---|---|---|---|---|---|---|",
     ]
     whole = []
-    for file, (tests, cut) in results.items():
+    for file, (tests, cut, settings) in results.items():
         passed, failed, skipped, share = counts(tests)
         note = " (cut by the time limit)" if cut else ""
-        lines.append(f"| `{file}`{note} | {passed} | {failed} | {skipped} | {share:.1f} % |")
+        run = f"{settings['cases']} | {settings['part']}"
+        lines.append(f"| `{file}`{note} | {run} | {passed} | {failed} | {skipped} | {share:.1f} % |")
         whole += tests
     passed, failed, skipped, share = counts(whole)
-    lines.append(f"| **all** | **{passed}** | **{failed}** | **{skipped}** | **{share:.1f} %** |")
+    lines.append(f"| **all** | | | **{passed}** | **{failed}** | **{skipped}** | **{share:.1f} %** |")
     lines += ["", "## Failures and their causes", ""]
-    for file, (tests, _) in results.items():
+    for file, (tests, *_) in results.items():
         causes = collections.defaultdict(list)
         for test in tests:
             if test["status"] == "failed":
@@ -196,7 +200,7 @@ def main():
     args.out.mkdir(parents=True, exist_ok=True)
     bad = []
     for file in args.files:
-        tests, cut = read(run(args.checkout.resolve(), file, args))
+        tests, cut, _ = read(run(args.checkout.resolve(), file, args))
         passed, failed, skipped, share = counts(tests)
         end = ", cut by the time limit" if cut else ""
         print(f"{file}: {passed} passed, {failed} failed, {skipped} skipped: {share:.1f} %{end}", flush=True)
@@ -204,7 +208,7 @@ def main():
             bad.append(file)
     if args.document:
         found = {f: read(args.out / f"{f}.jsonl") for f in FILES if (args.out / f"{f}.jsonl").exists()}
-        document(found, args, ROOT / "docs" / "jax-tests.md")
+        document(found, ROOT / "docs" / "jax-tests.md")
     if bad:
         sys.exit(f"below {args.least} %: {', '.join(bad)}")
 
