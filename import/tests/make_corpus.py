@@ -387,6 +387,11 @@ written("only_device", f"""
   %n = "stablehlo.collective_permute"(%g) <{{source_target_pairs = dense<> : tensor<0x2xi64>}}> : (tensor<2x3xf32>) -> tensor<2x3xf32>
   return %p, %r, %k, %n : tensor<ui32>, tensor<ui32>, tensor<2x3xf32>, tensor<2x3xf32>""",
     arr(2, 3), results=["tensor<ui32>", "tensor<ui32>", "tensor<2x3xf32>", "tensor<2x3xf32>"])
+add("sums_of_products", lambda w, u, x, c, y: (
+    jax.grad(lambda w, u: (lax.scan(lambda h, t: (jnp.tanh(h @ w + t @ u), None), jnp.zeros((3, 4)), x)[0] ** 2).sum(), (0, 1))(w, u),
+    jax.grad(lambda w, u: (lax.scan(lambda h, t: (jnp.tanh(h @ w + t @ u), h * 2), jnp.ones((3, 4)), x, reverse=True)[1] ** 2).sum(), (0, 1))(w, u),
+    lax.fori_loop(0, 7, lambda i, c: c + x[i].T @ x[6 - i], c), lax.fori_loop(0, 7, lambda i, c: c + x[i].T @ x[i // 2], c), lax.fori_loop(1, 7, lambda i, c: c + x[i].T @ x[i], c),
+    lax.scan(lambda c, t: (jnp.einsum("bij,bik->bkj", t, t * 2) + c, c[0, 0]), jnp.ones((2, 3, 3)), y)), arr(4, 4), arr(5, 4), arr(7, 3, 5), arr(5, 5), arr(6, 2, 4, 3))
 R.set_state(DRAWN)
 
 # Narrow types.

@@ -2,7 +2,7 @@
 
 use super::region::Captures;
 use super::value::{Form, Val};
-use super::{Cx, Fault, Rule, exactly};
+use super::{Cx, Fault, Rule, exactly, sums};
 use crate::stablehlo::error::Place;
 use crate::stablehlo::limits;
 use crate::stablehlo::tree::{Attr, Node, Region};
@@ -15,8 +15,8 @@ pub const SAME: Rule = |_, _, x| Ok(x.to_vec());
 /// A token.
 pub const TOKEN: Rule = |_, _, _| Ok(vec![Val::Token]);
 
-/// Lets the condition of a loop take what has happened, which it does not look at.
-fn ignore(cond: &mut Graph, body: &Graph) {
+/// Lets the condition of a loop take what its body does beyond, which it does not look at.
+pub fn ignore(cond: &mut Graph, body: &Graph) {
     let mut b = Builder::new(&cond.name);
     let types = body.inputs.iter().map(|i| body.ty(i.value).clone());
     let inputs: Vec<Value> = types
@@ -112,6 +112,10 @@ pub fn r#while(cx: &mut Cx, node: &Node, x: &[Val]) -> Result<Vec<Val>, Fault> {
         operands.extend(effect);
         ignore(&mut cond, &body);
     }
+    let sums = match effect {
+        None => sums::take_out(cx, &mut cond, &mut body, &mut operands)?,
+        Some(_) => vec![],
+    };
     let op = While {
         cond: Box::new(cond),
         body: Box::new(body),
@@ -120,6 +124,7 @@ pub fn r#while(cx: &mut Cx, node: &Node, x: &[Val]) -> Result<Vec<Val>, Fault> {
     if effect.is_some() {
         cx.effect = results.pop();
     }
+    sums::add(cx, &sums, &mut results)?;
     Ok(vals(&forms, results))
 }
 

@@ -24,6 +24,7 @@ mod scatter_each;
 mod select;
 mod shape;
 mod sort;
+mod sums;
 mod table;
 mod value;
 mod window;

@@ -133,7 +133,7 @@ impl<'a> Reader<'a> {
         Ok(attr)
     }
 
-    /// `#stablehlo<kind WORD>`, `#stablehlo.kind<name = .., ..>`; others are nothing that is needed.
+    /// `#stablehlo<kind WORD>`, `#stablehlo.kind<name = .., ..>`, `#stablehlo.conv<..>`; others are nothing that is needed.
     fn dialect(&mut self, name: &str) -> Result<Attr, ImportError> {
         if !self.at_sign('<')? {
             return Ok(Attr::Other);
@@ -152,6 +152,13 @@ impl<'a> Reader<'a> {
         ) {
             self.sign('<')?;
             return Ok(Attr::Dict(self.entries('>')?));
+        }
+        if name == "stablehlo.conv" {
+            let mut entries = vec![];
+            self.sign('<')?;
+            self.dim_numbers(&mut entries)?;
+            self.sign('>')?;
+            return Ok(Attr::Dict(entries));
         }
         self.lex.bracketed()?;
         Ok(Attr::Other)

@@ -509,7 +509,7 @@ impl<'a> Reader<'a> {
     }
 
     /// `[b, 0, 1, f]x[0, 1, i, o]->[b, 0, 1, f]`.
-    fn dim_numbers(&mut self, attrs: &mut Entries) -> Result<(), ImportError> {
+    pub fn dim_numbers(&mut self, attrs: &mut Entries) -> Result<(), ImportError> {
         let groups = [
             ("input", ["b", "f"], ["batch", "feature"]),
             ("kernel", ["i", "o"], ["input_feature", "output_feature"]),
