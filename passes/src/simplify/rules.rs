@@ -299,22 +299,23 @@ fn slice(b: &mut Builder, o: &Slice, x: Value) -> Option<Value> {
         // slice(slice(x)) = slice(x).
         Op::Slice(inner) => {
             let axes = 0..o.start.len();
+            let count = |a: usize| (o.limit[a] - o.start[a]).div_ceil(o.stride[a]);
             let stride: Vec<usize> = axes
                 .clone()
                 .map(|a| inner.stride[a] * o.stride[a])
                 .collect();
+            // Where nothing is left, a start may be beyond the end of what the inner slice is of.
             let start: Vec<usize> = axes
                 .clone()
-                .map(|a| inner.start[a] + o.start[a] * inner.stride[a])
+                .map(|a| match count(a) {
+                    0 => inner.start[a],
+                    _ => inner.start[a] + o.start[a] * inner.stride[a],
+                })
                 .collect();
             let limit = axes
-                .map(|a| {
-                    let count = (o.limit[a] - o.start[a]).div_ceil(o.stride[a]);
-                    if count == 0 {
-                        start[a]
-                    } else {
-                        start[a] + (count - 1) * stride[a] + 1
-                    }
+                .map(|a| match count(a) {
+                    0 => start[a],
+                    n => start[a] + (n - 1) * stride[a] + 1,
                 })
                 .collect();
             let x = operand(b, x);
