@@ -97,7 +97,7 @@ fn turns(cx: &Cx, cond: &Graph, body: &Graph, operands: &[Value]) -> Option<Turn
     let &[counter, end] = &more.operands[..] else {
         return None;
     };
-    if more.op != Op::Pointwise(Pointwise::compare(Cmp::Lt)) {
+    if !matches!(more.op, Op::Pointwise(Pointwise::Compare(Cmp::Lt, _))) {
         return None;
     }
     let carry = cond.inputs.iter().position(|i| i.value == counter)?;
@@ -292,5 +292,46 @@ impl Loop<'_> {
             }
         };
         at == self.turns.counter || from_end(at) == Some(self.turns.count - 1)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::stablehlo::import;
+
+    /// A loop that adds a product of two pieces of its input in each of 7 turns.
+    fn sum(first: i32) -> String {
+        format!(
+            "func.func public @main(%arg0: tensor<7x3x5xf32>, %arg1: tensor<5x5xf32>) -> tensor<5x5xf32> {{
+  %c = stablehlo.constant dense<{first}> : tensor<i32>
+  %0:3 = stablehlo.while(%x = %arg0, %i = %c, %acc = %arg1) : tensor<7x3x5xf32>, tensor<i32>, tensor<5x5xf32>
+    cond {{
+    %n = stablehlo.constant dense<7> : tensor<i32>
+    %1 = stablehlo.compare LT, %i, %n, SIGNED : (tensor<i32>, tensor<i32>) -> tensor<i1>
+    stablehlo.return %1 : tensor<i1>
+  }} do {{
+    %z = stablehlo.constant dense<0> : tensor<i32>
+    %one = stablehlo.constant dense<1> : tensor<i32>
+    %1 = stablehlo.dynamic_slice %x, %i, %z, %z, sizes = [1, 3, 5] : (tensor<7x3x5xf32>, tensor<i32>, tensor<i32>, tensor<i32>) -> tensor<1x3x5xf32>
+    %2 = stablehlo.reshape %1 : (tensor<1x3x5xf32>) -> tensor<3x5xf32>
+    %3 = stablehlo.sine %2 : tensor<3x5xf32>
+    %4 = stablehlo.dot_general %2, %3, contracting_dims = [0] x [0] : (tensor<3x5xf32>, tensor<3x5xf32>) -> tensor<5x5xf32>
+    %5 = stablehlo.add %acc, %4 : tensor<5x5xf32>
+    %6 = stablehlo.add %i, %one : tensor<i32>
+    stablehlo.return %x, %6, %5 : tensor<7x3x5xf32>, tensor<i32>, tensor<5x5xf32>
+  }}
+  return %0#2 : tensor<5x5xf32>
+}}"
+        )
+    }
+
+    #[test]
+    fn the_product_is_after_a_loop_that_counts_from_0() {
+        for (first, outside) in [(0, true), (1, false)] {
+            let program = import(sum(first).as_bytes()).expect("a program");
+            let text = program.graph.to_string();
+            let product = "lhs_contract=[0, 1], rhs_contract=[0, 1]";
+            assert_eq!(text.contains(product), outside, "{text}");
+        }
     }
 }
