@@ -8,6 +8,8 @@ training steps flax and optax.
 The file is a gzip of cases, each: name, text, bytecode, inputs, outputs. Names, texts and byte strings
 have their length in front (u32), lists their count (u32); an array is the name of its element type, its
 rank and extents (u32), and its bytes.
+
+The programs are this file's own, so what they lower to is under the repository's licence.
 """
 
 import gzip
