@@ -69,7 +69,7 @@ fn formats_are_recognised() {
             "{name}"
         );
     }
-    let unknown = "no known data set format; expected a .csv file, a folder with the four IDX files \
+    let unknown = "no known data set format; expected a .csv or .npz file, a folder with the four IDX files \
         of MNIST (train-images-idx3-ubyte, ...), or a folder with CIFAR-10 as data_batch_1.bin or \
         data_batch_1.png, ...";
     let message = |path| relative(refusal(load(path)), tables.path());
