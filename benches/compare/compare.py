@@ -182,9 +182,10 @@ def main():
             for row in compare(options, commands, workload, threads):
                 say(row)
             ours = options.best.pop("craneflow")
-            if options.best:
-                name = min(options.best, key=options.best.get)
-                say(f"to the best peer, {name}: {ours / options.best[name]:.3g}")
+            peers = {name: time for name, time in options.best.items() if not name.startswith("plugin")}
+            if peers:
+                name = min(peers, key=peers.get)
+                say(f"to the best peer, {name}: {ours / peers[name]:.3g}")
             for line in limits(options, workload, threads) if options.kernels else []:
                 floor = re.match(r"floor: ([0-9.]+) ms", line)
                 say(line + (f"; ours is {ours * 1e3 / float(floor[1]):.2f} of it" if floor and float(floor[1]) else ""))
