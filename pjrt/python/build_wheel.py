@@ -1,8 +1,10 @@
 #!/usr/bin/env python3
-"""Builds the wheel `craneflow_jax`: ``python3 pjrt/python/build_wheel.py [--out DIR]``.
+"""Builds the wheel `craneflow_jax`: ``python3 pjrt/python/build_wheel.py [--out DIR] [--workspace]``.
 
 Needs cargo, and nothing but Python's own library. The wheel holds the plugin, a small package that
-registers it, and an entry point by which JAX finds that package; it fits every Python 3.
+registers it, and an entry point by which JAX finds that package; it fits every Python 3. With
+``--workspace`` it builds every package with the library, which is quick where they have been built
+already, as by the tests, and slow elsewhere.
 """
 
 import argparse
@@ -62,10 +64,9 @@ def tag():
     return f"linux_{machine}"
 
 
-def library():
+def library(selection):
     """The plugin, built and without the parts that only a debugger reads."""
-    command = ["cargo", "build", "--release", "-p", "craneflow-pjrt"]
-    subprocess.run(command, cwd=ROOT, check=True)
+    subprocess.run(["cargo", "build", "--release", *selection], cwd=ROOT, check=True)
     target = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
     built = target / "release" / LIBRARY
     strip = shutil.which("strip")
@@ -82,11 +83,11 @@ def digest(content):
     return "sha256=" + sha.rstrip(b"=").decode()
 
 
-def build(out):
+def build(out, selection):
     name = f"craneflow_jax-{version()}"
     info = f"{name}.dist-info"
     files = {f"craneflow_jax/{p.name}": p.read_bytes() for p in (HERE / "craneflow_jax").glob("*.py")}
-    files[f"craneflow_jax/{LIBRARY}"] = library()
+    files[f"craneflow_jax/{LIBRARY}"] = library(selection)
     for licence in ("LICENSE-APACHE", "LICENSE-MIT"):
         files[f"{info}/licenses/{licence}"] = (ROOT / licence).read_bytes()
     files[f"{info}/licenses/NOTICE"] = (HERE.parent / "NOTICE").read_bytes()
@@ -113,7 +114,9 @@ def build(out):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--out", type=pathlib.Path, default=ROOT / "target" / "wheels")
-    wheel = build(parser.parse_args().out)
+    parser.add_argument("--workspace", action="store_true", help="build all packages of the workspace")
+    args = parser.parse_args()
+    wheel = build(args.out, ["--workspace"] if args.workspace else ["-p", "craneflow-pjrt"])
     print(f"{wheel} ({wheel.stat().st_size / 1e6:.1f} MB)")
 
 
