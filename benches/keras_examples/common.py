@@ -48,14 +48,19 @@ class Vocabulary:
         return result
 
 
-def runs(name, build, train, test, epochs, batch_size):
+def runs(name, build, train, test, epochs, batch_size, batches=None):
     """Trains three times, or with the seeds that the variable SEEDS lists, and prints the metrics of the
-    held-out part and seconds. EPOCHS says how many others."""
+    held-out part and seconds. EPOCHS says how many others. `batches` makes a data set of the training part, the size of a
+    batch and a seed."""
     for seed in map(int, os.environ.get("SEEDS", "1 2 3").split()):
         keras.utils.set_random_seed(seed)
         model = build()
+        options = dict(epochs=int(os.environ.get("EPOCHS", epochs)), verbose=0)
         start = time.perf_counter()
-        model.fit(*train, epochs=int(os.environ.get("EPOCHS", epochs)), batch_size=batch_size, verbose=0)
+        if batches:
+            model.fit(batches(*train, batch_size, seed), **options)
+        else:
+            model.fit(*train, batch_size=batch_size, **options)
         seconds = time.perf_counter() - start
         result = model.evaluate(*test, verbose=0, return_dict=True)
         numbers = ", ".join(f"{key} {value:.4f}" for key, value in result.items())

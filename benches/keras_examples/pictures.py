@@ -31,6 +31,55 @@ def sheets(folder, names, labels):
     return x.reshape(-1, 32, 32, 3) / np.float32(255), y
 
 
+class Changed(keras.utils.PyDataset):
+    """Batches of pictures that are mirrored, moved by up to `crop` pixels, turned by up to so many degrees
+    and zoomed by up to that share, made by threads. With Keras's layers for that within the step a step would take
+    two to five times as long on a CPU."""
+
+    def __init__(self, x, y, batch_size, seed, flip=False, crop=0, degrees=0, zoom=0):
+        super().__init__(workers=2)
+        self.x, self.y, self.size = x, y, batch_size
+        self.flip, self.crop, self.angle, self.zoom = flip, crop, np.radians(degrees), zoom
+        self.rng = np.random.default_rng(seed)
+        self.on_epoch_end()
+
+    def __len__(self):
+        return -(-len(self.x) // self.size)
+
+    def on_epoch_end(self):
+        self.order = self.rng.permutation(len(self.x))
+        self.seeds = self.rng.integers(2**32, size=len(self))
+
+    def __getitem__(self, batch):
+        rows = self.order[batch * self.size : (batch + 1) * self.size]
+        return self.change(self.x[rows], np.random.default_rng(self.seeds[batch])), self.y[rows]
+
+    def change(self, x, rng):
+        count, height, width, _ = x.shape
+        draw = lambda most: rng.uniform(-most, most, (count, 1, 1))
+        mirror = 1 - 2 * self.flip * rng.integers(2, size=(count, 1, 1))
+        down, right = rng.integers(-self.crop, self.crop + 1, (2, count, 1, 1))
+        edge = self.crop + (8 if self.angle or self.zoom else 0)
+        padded = np.pad(x, [(0, 0), (edge, edge), (edge, edge), (0, 0)])
+        of = np.arange(count)[:, None, None]
+        # Places around the middle, in rows and columns.
+        v = np.arange(height)[:, None] - (height - 1) / 2
+        u = np.arange(width)[None, :] - (width - 1) / 2
+        if not (self.angle or self.zoom):
+            rows = (v + (height - 1) / 2 + down + edge).astype(int)
+            columns = (u * mirror + (width - 1) / 2 + right + edge).astype(int)
+            return padded[of, rows, columns]
+        angle, scale = draw(self.angle), 1 / (1 + draw(self.zoom))
+        cos, sin = np.cos(angle) * scale, np.sin(angle) * scale
+        y = cos * v + sin * u + (height - 1) / 2 + down + edge
+        x = (cos * u - sin * v) * mirror + (width - 1) / 2 + right + edge
+        top, left = np.floor(y).astype(int), np.floor(x).astype(int)
+        t, s = (y - top)[..., None].astype(np.float32), (x - left)[..., None].astype(np.float32)
+        above = padded[of, top, left] * (1 - s) + padded[of, top, left + 1] * s
+        below = padded[of, top + 1, left] * (1 - s) + padded[of, top + 1, left + 1] * s
+        return above * (1 - t) + below * t
+
+
 def resnet():
     def convolution(x, filters, size=3, strides=1):
         return layers.Conv2D(filters, size, strides, padding="same", use_bias=False)(x)
@@ -52,9 +101,6 @@ def resnet():
 
 def mnist():
     return [
-        layers.RandomTranslation(2 / 28, 2 / 28, fill_mode="constant"),
-        layers.RandomRotation(8 / 360, fill_mode="constant"),
-        layers.RandomZoom(0.1, fill_mode="constant"),
         layers.Conv2D(16, 3, activation="relu"),
         layers.MaxPooling2D(),
         layers.Conv2D(32, 3, activation="relu"),
@@ -67,10 +113,7 @@ def mnist():
 
 
 def cifar():
-    parts = [
-        layers.RandomFlip("horizontal"),
-        layers.RandomTranslation(3 / 32, 3 / 32, fill_mode="constant"),
-    ]
+    parts = []
     for filters in [16, 32, 64]:
         parts += [
             layers.Conv2D(filters, 3, padding="same", use_bias=False),
@@ -83,16 +126,17 @@ def cifar():
 
 def main(name, folder):
     if name == "cifar":
-        batches = [f"data_batch_{i}.png" for i in range(1, 6)]
-        train = sheets(folder, batches, "train_lables.json")
+        sheet_names = [f"data_batch_{i}.png" for i in range(1, 6)]
+        train = sheets(folder, sheet_names, "train_lables.json")
         test = sheets(folder, ["test_batch.png"], "test_lables.json")
-        build, epochs = lambda: compiled(cifar(), 0.002), 3
     else:
         train, test = idx(folder, "train"), idx(folder, "t10k")
-        build, epochs = lambda: compiled(mnist(), 0.001), 3
-    if name == "fashion":
-        build, epochs = lambda: compiled([resnet()], 0.002), 2
-    runs(name, build, train, test, epochs=epochs, batch_size=64)
+    build, epochs, batches = {
+        "cifar": (lambda: compiled(cifar(), 0.002), 5, lambda *data: Changed(*data, flip=True, crop=3)),
+        "mnist": (lambda: compiled(mnist(), 0.001), 3, lambda *data: Changed(*data, crop=2, degrees=8, zoom=0.1)),
+        "fashion": (lambda: compiled([resnet()], 0.002), 3, None),
+    }[name]
+    runs(name, build, train, test, epochs, 64, batches)
 
 
 main(sys.argv[1], Path(sys.argv[2]))

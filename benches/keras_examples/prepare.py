@@ -6,6 +6,7 @@ import gzip
 import random
 import re
 import shutil
+import subprocess
 import tarfile
 from pathlib import Path
 
@@ -106,10 +107,50 @@ def prompts(source, out, seed=0):
         print(f"{out}: {len(paths)} prompts in {language}")
 
 
+def spoken_digits(espeak, out, seed=0):
+    """Lets each of a synthesiser's voices say the digits three times, each time with another accent, speed
+    and pitch. A fifth of the voices is held out; those whose names differ by a number only stay together."""
+    words = "zero one two three four five six seven eight nine".split()
+    accents = "en-gb en-us en-gb-scotland en-gb-x-rp en-gb-x-gbclan en-gb-x-gbcwmd en-029 en-us-nyc".split()
+    listed = subprocess.run([espeak, "--voices=variant"], check=True, capture_output=True, text=True).stdout
+    voices = sorted(name.strip() for name in re.findall(r"!v/(.+?) *(?:\(.*)?$", listed, re.M))
+    family = lambda voice: voice.lower().rstrip("0123456789")
+    families = sorted({family(voice) for voice in voices})
+    rng = random.Random(seed)
+    rng.shuffle(families)
+    held_out = set()
+    while sum(family(voice) in held_out for voice in voices) < len(voices) // 5:
+        held_out.add(families.pop())
+    for voice in voices:
+        part = "test" if family(voice) in held_out else "train"
+        for digit, word in enumerate(words):
+            for take in range(3):
+                manner = ["-v", f"{rng.choice(accents)}+{voice}"]
+                manner += ["-s", str(rng.randint(140, 220)), "-p", str(rng.randint(30, 70))]
+                target = out / part / str(digit) / f"{voice.replace(' ', '_')}-{take}.wav"
+                target.parent.mkdir(parents=True, exist_ok=True)
+                subprocess.run([espeak, *manner, "-w", str(target), word], check=True)
+    print(f"{out}: {len(voices)} voices")
+
+
+def fsdd(path, frames=30):
+    """The digit and thirteen cepstral coefficients for each of the first frames of a recording; behind its
+    end is nothing."""
+    import numpy as np
+
+    with np.load(path) as data:
+        x, y, lengths = (data[name] for name in ["X", "y", "lengths"])
+    for label, end, length in zip(y, np.cumsum(lengths), lengths):
+        values = np.zeros((frames, 13), np.float32)
+        values[: min(length, frames)] = x[end - length : end][:frames]
+        yield [*(f"{x:.3f}" for x in values.ravel()), str(label)]
+
+
 def main():
     parser = argparse.ArgumentParser()
-    for name in ["spam", "diabetes", "titanic", "reviews", "demand", "ratings", "prompts"]:
+    for name in ["spam", "diabetes", "titanic", "reviews", "demand", "ratings", "prompts", "fsdd"]:
         parser.add_argument(f"--{name}", type=Path)
+    parser.add_argument("--digits", metavar="ESPEAK", help="the program that speaks them")
     parser.add_argument("--out", type=Path, required=True)
     args = parser.parse_args()
     if args.spam:
@@ -130,6 +171,11 @@ def main():
         write(args.out / "ratings", ["user", "film", "stars"], ratings(args.ratings))
     if args.prompts:
         prompts(args.prompts, args.out / "prompts")
+    if args.fsdd:
+        names = [f"c{frame}_{i}" for frame in range(30) for i in range(13)]
+        write(args.out / "fsdd", [*names, "digit"], fsdd(args.fsdd))
+    if args.digits:
+        spoken_digits(args.digits, args.out / "spoken_digits")
 
 
 main()
