@@ -238,6 +238,9 @@ pub enum NnError {
         path.display()
     )]
     NoArchitecture { path: PathBuf },
+    /// A pair of a byte-pair encoding that cannot be.
+    #[error("pair {index} of the byte-pair encoding {problem}")]
+    BytePair { index: usize, problem: &'static str },
     /// A description that is wrong.
     #[error(transparent)]
     Recipe(#[from] Box<crate::recipe::RecipeError>),

@@ -8,8 +8,13 @@
 //! assert_eq!(numbers, ndarray::array![[2, 4, 5, 0], [1, 3, 0, 0]]);
 //! ```
 
+mod byte_pairs;
+
+pub use byte_pairs::BytePairs;
+
 use crate::error::NnError;
 use ndarray::Array2;
+use serde::Deserialize;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, HashMap};
 
@@ -75,12 +80,16 @@ pub enum Split {
     Words,
     /// Into characters.
     Characters,
+    /// Into frequent pairs of bytes, and of such pairs.
+    BytePairs,
 }
 
 /// Text to rows of numbers: lower case without punctuation, cut into words, looked up in a list.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TextVectorization {
     lookup: StringLookup,
+    /// The list instead, where text is cut into byte pairs.
+    pairs: Option<BytePairs>,
     split: Split,
     standardize: bool,
     length: Option<usize>,
@@ -92,6 +101,7 @@ impl TextVectorization {
     pub fn new(lookup: StringLookup) -> TextVectorization {
         TextVectorization {
             lookup,
+            pairs: None,
             split: Split::Words,
             standardize: true,
             length: None,
@@ -105,8 +115,13 @@ impl TextVectorization {
         TextVectorization::new(StringLookup::new::<&str>([])).adapt(texts, size)
     }
 
-    /// The same with another list, of the words of these texts.
+    /// The same with another list, of the words or byte pairs of these texts.
     pub fn adapt<S: AsRef<str>>(self, texts: &[S], size: usize) -> TextVectorization {
+        if self.split == Split::BytePairs {
+            let plain = texts.iter().map(|text| self.plain(text.as_ref()));
+            let pairs = Some(BytePairs::adapted(plain, size));
+            return TextVectorization { pairs, ..self };
+        }
         let words = texts.iter().flat_map(|text| self.words(text.as_ref()));
         let lookup = StringLookup::adapted(words, size);
         TextVectorization { lookup, ..self }
@@ -121,6 +136,8 @@ impl TextVectorization {
     /// Sets how text is cut.
     pub fn split(mut self, split: Split) -> TextVectorization {
         self.split = split;
+        let none = || BytePairs::new(&[]).expect("no pair is wrong");
+        self.pairs = (split == Split::BytePairs).then(none);
         self
     }
 
@@ -130,29 +147,56 @@ impl TextVectorization {
         self
     }
 
-    /// Takes groups of up to `n` words that follow each other for words, too.
+    /// Takes groups of up to `n` words that follow each other for words, too. Byte pairs are not grouped.
     pub fn ngrams(mut self, n: usize) -> TextVectorization {
         self.ngrams = n.max(1);
         self
     }
 
-    /// The list.
+    /// The list of words or characters.
     pub fn lookup(&self) -> &StringLookup {
         &self.lookup
     }
 
-    /// The words of a text.
-    fn words(&self, text: &str) -> Vec<String> {
-        let plain = match self.standardize {
+    /// The list of byte pairs, where text is cut into such.
+    pub fn byte_pairs(&self) -> Option<&BytePairs> {
+        self.pairs.as_ref()
+    }
+
+    /// How many numbers there are, with those of padding and of unknown words.
+    pub fn size(&self) -> usize {
+        match &self.pairs {
+            Some(pairs) => pairs.size(),
+            None => self.lookup.size(),
+        }
+    }
+
+    /// A text in lower case and without punctuation, if that is wanted.
+    fn plain(&self, text: &str) -> String {
+        match self.standardize {
             true => {
                 let kept = text.chars().filter(|c| !c.is_ascii_punctuation());
                 kept.flat_map(char::to_lowercase).collect()
             }
             false => text.to_string(),
-        };
+        }
+    }
+
+    /// The numbers of a text.
+    fn numbers(&self, text: &str) -> Vec<i32> {
+        if let Some(pairs) = &self.pairs {
+            return pairs.encode(&self.plain(text));
+        }
+        let words = self.words(text);
+        words.iter().map(|word| self.lookup.number(word)).collect()
+    }
+
+    /// The words of a text.
+    fn words(&self, text: &str) -> Vec<String> {
+        let plain = self.plain(text);
         let (single, joint): (Vec<String>, &str) = match self.split {
             Split::Words => (plain.split_whitespace().map(str::to_string).collect(), " "),
-            Split::Characters => (plain.chars().map(String::from).collect(), ""),
+            Split::Characters | Split::BytePairs => (plain.chars().map(String::from).collect(), ""),
         };
         let mut all = single.clone();
         for n in 2..=self.ngrams {
@@ -163,9 +207,7 @@ impl TextVectorization {
 
     /// Rows of numbers, with 0 behind those that are shorter.
     pub fn apply<S: AsRef<str>>(&self, texts: &[S]) -> Array2<i32> {
-        let number = |word: &String| self.lookup.number(word);
-        let row = |text: &S| self.words(text.as_ref()).iter().map(number).collect();
-        let rows: Vec<Vec<i32>> = texts.iter().map(row).collect();
+        let rows: Vec<Vec<i32>> = texts.iter().map(|t| self.numbers(t.as_ref())).collect();
         let longest = rows.iter().map(Vec::len).max().unwrap_or(0);
         let length = self.length.unwrap_or(longest);
         Array2::from_shape_fn((rows.len(), length), |(i, t)| {
@@ -175,10 +217,10 @@ impl TextVectorization {
 
     /// How often each number is in each text: `[texts, size]`.
     pub fn counts<S: AsRef<str>>(&self, texts: &[S]) -> Array2<f32> {
-        let mut counts = Array2::zeros([texts.len(), self.lookup.size()]);
+        let mut counts = Array2::zeros([texts.len(), self.size()]);
         for (i, text) in texts.iter().enumerate() {
-            for word in self.words(text.as_ref()) {
-                counts[[i, self.lookup.number(&word) as usize]] += 1.0;
+            for number in self.numbers(text.as_ref()) {
+                counts[[i, number as usize]] += 1.0;
             }
         }
         counts
@@ -189,6 +231,7 @@ impl TextVectorization {
         json!({
             "words": self.lookup.words,
             "characters": self.split == Split::Characters,
+            "pairs": self.pairs,
             "standardize": self.standardize,
             "length": self.length,
             "ngrams": self.ngrams,
@@ -199,6 +242,12 @@ impl TextVectorization {
     /// From what `to_json` gave.
     pub fn from_json(text: &str) -> Result<TextVectorization, NnError> {
         let value: Value = serde_json::from_str(text).unwrap_or(Value::Null);
+        // Older files have no pairs.
+        let pairs = Option::<Vec<[u32; 2]>>::deserialize(&value["pairs"]);
+        let pairs = match pairs.ok().flatten() {
+            Some(list) => Some(BytePairs::new(&list)?),
+            None => None,
+        };
         let read = || -> Option<TextVectorization> {
             let words = value["words"].as_array()?.iter();
             let words: Option<Vec<&str>> = words.map(Value::as_str).collect();
@@ -208,10 +257,12 @@ impl TextVectorization {
             };
             Some(TextVectorization {
                 lookup: StringLookup::new(words?),
-                split: match value["characters"].as_bool()? {
-                    true => Split::Characters,
-                    false => Split::Words,
+                split: match (&pairs, value["characters"].as_bool()?) {
+                    (Some(_), _) => Split::BytePairs,
+                    (None, true) => Split::Characters,
+                    (None, false) => Split::Words,
                 },
+                pairs: pairs.clone(),
                 standardize: value["standardize"].as_bool()?,
                 length,
                 ngrams: usize::try_from(value["ngrams"].as_u64()?).ok()?,
@@ -260,11 +311,18 @@ mod tests {
             pairs.counts(&["A, b!"]),
             array![[0.0, 0.0, 1.0, 1.0, 1.0, 0.0]]
         );
-        for vectorization in [characters, pairs] {
+        let bytes = TextVectorization::new(StringLookup::new::<&str>([]))
+            .split(Split::BytePairs)
+            .adapt(&["Ab! ab"], 300);
+        assert_eq!(bytes.apply(&["ab"]), array![[258]]);
+        assert_eq!(bytes.counts(&["ab Ab"]).dim(), (1, 259));
+        for vectorization in [characters, pairs, bytes] {
             let again = TextVectorization::from_json(&vectorization.to_json());
             assert_eq!(again.expect("what was written"), vectorization);
         }
-        for broken in ["", "{}", r#"{"words":[1]}"#, "[1,2"] {
+        let broken =
+            r#"{"words":[],"characters":false,"pairs":[[1,2]],"standardize":true,"ngrams":1}"#;
+        for broken in ["", "{}", r#"{"words":[1]}"#, "[1,2", broken] {
             assert!(TextVectorization::from_json(broken).is_err(), "{broken}");
         }
     }

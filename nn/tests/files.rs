@@ -264,3 +264,70 @@ fn descriptions_take_folders_of_sounds_and_of_texts() {
     let held_out = texts.front.labelled(folder.path(), &[]).expect("reads");
     assert_eq!(held_out.len(), 10);
 }
+
+#[test]
+fn texts_are_cut_into_words_characters_or_byte_pairs() {
+    let folder = tempdir().expect("a folder");
+    let place = folder.path().join("texts.csv");
+    let row = |i: usize| {
+        let text = ["win a prize, win it now", "the meeting was at noon"][i % 2];
+        format!("\"{text} {}\",{}\n", i % 3, ["spam", "ham"][i % 2])
+    };
+    let rows: String = (0..40).map(row).collect();
+    std::fs::write(&place, format!("text,label\n{rows}")).expect("writes");
+    let describe = |tokens: &str, size: usize| {
+        let text = format!(
+            "[data]\nkind = 'text'\ntrain = '{}'\ncolumn = 'text'\ntarget = 'label'\ntokens = '{tokens}'\n\
+             vocabulary = {size}\nlength = 30\n[model]\nlayers = [\n\
+             {{ type = 'Embedding', input_dim = {size}, output_dim = 4 }},\n\
+             {{ type = 'GlobalAveragePool1D' }},\n{{ type = 'Dense', units = 'outputs' }},\n]\n\
+             [training]\noptimizer = {{ type = 'Adam', learning_rate = 0.05 }}\n",
+            place.display()
+        );
+        Recipe::parse(Path::new("m.toml"), &text)
+    };
+    // How many numbers the first text has: words and commas, characters, pairs.
+    for (tokens, least, most) in [
+        ("words", 6, 8),
+        ("characters", 25, 30),
+        ("byte_pairs", 6, 9),
+    ] {
+        let recipe = describe(tokens, 290).expect("is good");
+        let data = recipe.load_data().expect("loads");
+        let first = data
+            .split
+            .train
+            .inputs()
+            .index_axis(ndarray::Axis(0), 0)
+            .to_owned();
+        let count = first.iter().filter(|n| **n != 0.0).count();
+        assert!((least..=most).contains(&count), "{tokens}: {first}");
+        assert!(first.iter().all(|&n| n < 290.0), "{tokens}: {first}");
+        let again = Front::from_json(&data.front.to_json()).expect("reads");
+        assert_eq!(again, data.front);
+        let mut model = recipe.build(&data.split.train).expect("builds");
+        let options = craneflow_nn::FitOptions {
+            epochs: 20,
+            verbose: craneflow_nn::Verbose::Silent,
+            ..Default::default()
+        };
+        let (x, y) = (data.split.train.inputs(), data.split.train.labels());
+        model.fit(x, y, options).expect("trains");
+        let test = &data.split.test;
+        let found = model
+            .evaluate(test.inputs(), test.labels())
+            .expect("is judged");
+        assert!(
+            found.contains(&("accuracy".to_string(), 1.0)),
+            "{tokens}: {found:?}"
+        );
+    }
+    let error = describe("byte_pairs", 200)
+        .err()
+        .expect("is too few")
+        .to_string();
+    assert!(
+        error.contains("data.vocabulary: expected at least 258"),
+        "{error}"
+    );
+}

@@ -63,23 +63,7 @@ impl Front {
 
     /// What `to_json` wrote.
     pub fn from_json(text: &str) -> Result<Front, serde_json::Error> {
-        let front: Front = serde_json::from_str(text)?;
-        Ok(match front {
-            Front::Text {
-                column,
-                labels,
-                delimiter,
-                vocabulary,
-                length,
-            } => Front::Text {
-                column,
-                labels,
-                delimiter,
-                vocabulary: vocabulary.indexed(),
-                length,
-            },
-            other => other,
-        })
+        serde_json::from_str(text)
     }
 
     /// Reads a file, or all pictures, sounds or texts of a folder, each of which is a sample.

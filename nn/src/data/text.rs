@@ -1,8 +1,9 @@
-//! Text as numbers: characters or words, from a vocabulary that the training part gives.
+//! Text as numbers: characters, words or pairs of bytes, from a vocabulary that the training part gives.
 
 use super::folder::{self, ClassFolder};
 use super::table::Column;
 use super::{DataError, Table, bytes};
+use crate::text::BytePairs;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -16,6 +17,8 @@ pub enum Unit {
     Words,
     /// A character.
     Characters,
+    /// Frequent pairs of bytes, and of such pairs.
+    BytePairs,
 }
 
 /// Endings of the files that are read.
@@ -62,54 +65,120 @@ pub(super) fn classes(path: &Path) -> Result<Table, DataError> {
 
 /// Tokens by number. 0 is padding, 1 is what is not known.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
-pub struct Vocabulary {
-    unit: Unit,
+#[serde(tag = "unit", rename_all = "snake_case")]
+pub enum Vocabulary {
+    /// Of [`Unit::Words`].
+    Words(Tokens),
+    /// Of [`Unit::Characters`].
+    Characters(Tokens),
+    /// Of [`Unit::BytePairs`]: nothing is unknown.
+    BytePairs {
+        /// The pairs.
+        pairs: BytePairs,
+    },
+}
+
+/// A list of tokens, the first of which has number 2.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(from = "TokenList", into = "TokenList")]
+pub struct Tokens {
     tokens: Vec<String>,
-    #[serde(skip)]
     numbers: BTreeMap<String, i32>,
+}
+
+/// As files hold it.
+#[derive(Serialize, Deserialize)]
+struct TokenList {
+    tokens: Vec<String>,
+}
+
+impl From<TokenList> for Tokens {
+    fn from(list: TokenList) -> Tokens {
+        let number = |(i, token): (usize, &String)| (token.clone(), (i + RESERVED) as i32);
+        Tokens {
+            numbers: list.tokens.iter().enumerate().map(number).collect(),
+            tokens: list.tokens,
+        }
+    }
+}
+
+impl From<Tokens> for TokenList {
+    fn from(tokens: Tokens) -> TokenList {
+        TokenList {
+            tokens: tokens.tokens,
+        }
+    }
 }
 
 /// Numbers that are no token's.
 const RESERVED: usize = 2;
 
-impl Vocabulary {
-    /// The most frequent tokens of texts, `size` numbers with padding and the unknown; of tokens
-    /// equally frequent the first in the alphabet.
-    pub fn fit<'t>(texts: impl Iterator<Item = &'t str>, unit: Unit, size: usize) -> Vocabulary {
+impl Tokens {
+    /// The most frequent tokens, at most `size` numbers; of tokens equally frequent the first in the
+    /// alphabet.
+    fn fit(tokens: impl Iterator<Item = String>, size: usize) -> Tokens {
         let mut counts: BTreeMap<String, usize> = BTreeMap::new();
-        for text in texts {
-            for token in tokens(text, unit) {
-                *counts.entry(token).or_default() += 1;
-            }
+        for token in tokens {
+            *counts.entry(token).or_default() += 1;
         }
         let mut order: Vec<(String, usize)> = counts.into_iter().collect();
         order.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
         order.truncate(size.saturating_sub(RESERVED));
         let tokens = order.into_iter().map(|(token, _)| token).collect();
-        Vocabulary {
-            unit,
-            tokens,
-            numbers: BTreeMap::new(),
-        }
-        .indexed()
+        TokenList { tokens }.into()
     }
 
-    /// With its index, which files do not hold.
-    pub(crate) fn indexed(mut self) -> Vocabulary {
-        let number = |(i, token): (usize, &String)| (token.clone(), (i + RESERVED) as i32);
-        self.numbers = self.tokens.iter().enumerate().map(number).collect();
-        self
+    fn encode(&self, tokens: impl Iterator<Item = String>) -> Vec<i32> {
+        let number = |token: String| self.numbers.get(&token).copied().unwrap_or(1);
+        tokens.map(number).collect()
+    }
+
+    /// Tokens of numbers; padding is left out, the unknown is `�`.
+    fn decode(&self, numbers: &[i32], joint: &str) -> String {
+        let token = |&n: &i32| match n {
+            0 => None,
+            n => Some(
+                usize::try_from(n)
+                    .ok()
+                    .and_then(|n| self.tokens.get(n.checked_sub(RESERVED)?))
+                    .map_or("\u{fffd}", String::as_str),
+            ),
+        };
+        let tokens: Vec<&str> = numbers.iter().filter_map(token).collect();
+        tokens.join(joint)
+    }
+}
+
+impl Vocabulary {
+    /// The most frequent tokens of texts, at most `size` numbers with padding and the unknown. Byte pairs
+    /// have [`BytePairs::LEAST`] numbers at least.
+    pub fn fit<'t>(texts: impl Iterator<Item = &'t str>, unit: Unit, size: usize) -> Vocabulary {
+        match unit {
+            Unit::Words => Vocabulary::Words(Tokens::fit(texts.flat_map(words), size)),
+            Unit::Characters => {
+                Vocabulary::Characters(Tokens::fit(texts.flat_map(characters), size))
+            }
+            Unit::BytePairs => Vocabulary::BytePairs {
+                pairs: BytePairs::adapted(texts, size),
+            },
+        }
     }
 
     /// How many numbers there are, padding and the unknown included.
     pub fn size(&self) -> usize {
-        self.tokens.len() + RESERVED
+        match self {
+            Vocabulary::Words(list) | Vocabulary::Characters(list) => list.tokens.len() + RESERVED,
+            Vocabulary::BytePairs { pairs } => pairs.size(),
+        }
     }
 
     /// The numbers of a text.
     pub fn encode(&self, text: &str) -> Vec<i32> {
-        let number = |token: String| self.numbers.get(&token).copied().unwrap_or(1);
-        tokens(text, self.unit).map(number).collect()
+        match self {
+            Vocabulary::Words(list) => list.encode(words(text)),
+            Vocabulary::Characters(list) => list.encode(characters(text)),
+            Vocabulary::BytePairs { pairs } => pairs.encode(text),
+        }
     }
 
     /// The numbers of the first `length` tokens, with padding at the end.
@@ -121,28 +190,16 @@ impl Vocabulary {
 
     /// The text of numbers; padding is left out, the unknown is `�`.
     pub fn decode(&self, numbers: &[i32]) -> String {
-        let token = |&n: &i32| match n {
-            0 => None,
-            n => Some(
-                usize::try_from(n)
-                    .ok()
-                    .and_then(|n| self.tokens.get(n.checked_sub(RESERVED)?))
-                    .map_or("\u{fffd}", String::as_str),
-            ),
-        };
-        let tokens: Vec<&str> = numbers.iter().filter_map(token).collect();
-        match self.unit {
-            Unit::Words => tokens.join(" "),
-            Unit::Characters => tokens.concat(),
+        match self {
+            Vocabulary::Words(list) => list.decode(numbers, " "),
+            Vocabulary::Characters(list) => list.decode(numbers, ""),
+            Vocabulary::BytePairs { pairs } => pairs.decode(numbers),
         }
     }
 }
 
-fn tokens(text: &str, unit: Unit) -> Box<dyn Iterator<Item = String> + '_> {
-    match unit {
-        Unit::Characters => Box::new(text.chars().map(String::from)),
-        Unit::Words => Box::new(words(text)),
-    }
+fn characters(text: &str) -> impl Iterator<Item = String> + '_ {
+    text.chars().map(String::from)
 }
 
 fn words(text: &str) -> impl Iterator<Item = String> + '_ {
@@ -183,6 +240,22 @@ mod tests {
         assert_eq!(letters.decode(&[2, 3, 3, 0]), "abb");
         let text = serde_json::to_string(&words).expect("is JSON");
         let read: Vocabulary = serde_json::from_str(&text).expect("reads");
-        assert_eq!(read.indexed(), words);
+        assert_eq!(read, words);
+        assert!(text.starts_with(r#"{"unit":"words","tokens":["#), "{text}");
+    }
+
+    #[test]
+    fn byte_pairs_are_saved_as_pairs() {
+        let pairs = Vocabulary::fit(["aab aab"].into_iter(), Unit::BytePairs, 300);
+        assert_eq!(
+            pairs.decode(&pairs.encode("aab, c\u{e4}b")),
+            "aab, c\u{e4}b"
+        );
+        let text = serde_json::to_string(&pairs).expect("is JSON");
+        let read: Vocabulary = serde_json::from_str(&text).expect("reads");
+        assert_eq!(read, pairs);
+        let broken = r#"{"unit":"byte_pairs","pairs":[[9,9],[400,3]]}"#;
+        let error = serde_json::from_str::<Vocabulary>(broken).expect_err("is not before it");
+        assert!(error.to_string().contains("pair 1"), "{error}");
     }
 }

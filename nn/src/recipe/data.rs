@@ -11,6 +11,7 @@ use crate::data::text::{Unit, Vocabulary};
 use crate::data::{self, DataError, Dataset, Labels, Split};
 use crate::describe::document::{FromNode, Node, RecipeError, Section};
 use crate::rng::Rng;
+use crate::text::BytePairs;
 use std::path::{Path, PathBuf};
 
 /// Samples and how they were made.
@@ -156,7 +157,12 @@ fn table(s: &Section<'_>) -> Result<Kind, RecipeError> {
 
 /// `folder` says whether texts are files, whose table has columns of known names.
 fn text(s: &Section<'_>, folder: bool) -> Result<TextPlan, RecipeError> {
-    let units = [("words", Unit::Words), ("characters", Unit::Characters)];
+    let units = [
+        ("words", Unit::Words),
+        ("characters", Unit::Characters),
+        ("byte_pairs", Unit::BytePairs),
+    ];
+    let unit = s.with("tokens", |n| n.one_of(&units))?.unwrap_or_default();
     let name = |key: &'static str, usual: &str| match folder {
         true => s.or(key, usual.to_string()),
         false => s.need(key),
@@ -165,10 +171,24 @@ fn text(s: &Section<'_>, folder: bool) -> Result<TextPlan, RecipeError> {
         delimiter: delimiter(s)?,
         column: name("column", "text")?,
         target: name("target", "class")?,
-        unit: s.with("tokens", |n| n.one_of(&units))?.unwrap_or_default(),
-        vocabulary: s.or("vocabulary", 10_000)?,
+        unit,
+        vocabulary: s
+            .with("vocabulary", |n| numbers(n, unit))?
+            .unwrap_or(10_000),
         length: s.or("length", 200)?,
     })
+}
+
+/// How many numbers tokens have.
+fn numbers(node: &Node<'_>, unit: Unit) -> Result<usize, RecipeError> {
+    let size = usize::from_node(node)?;
+    match unit {
+        Unit::BytePairs if size < BytePairs::LEAST => Err(node.error(format!(
+            "expected at least {}: each byte has a number",
+            BytePairs::LEAST
+        ))),
+        _ => Ok(size),
+    }
 }
 
 /// Reads `[augment]`.
