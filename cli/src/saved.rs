@@ -65,34 +65,23 @@ impl Loaded {
     }
 }
 
-/// Writes weights, training state, which model it is and how samples become its inputs; an older file
-/// stays whole until then.
-pub fn save(
-    model: &mut Model,
-    origin: &Origin,
-    front: &Front,
-    data: &Dataset,
-    path: &Path,
-) -> Result<()> {
-    let mut file = model.checkpoint();
-    let mut note = |key: &str, value: String| file.metadata.insert(key.to_string(), value);
+/// Lets every file of a model say which model it is and how samples become its inputs.
+pub fn describe(model: &mut Model, origin: &Origin, front: &Front, data: &Dataset) {
     match origin {
         Origin::BuiltIn(choice) => {
-            note("model", choice.entry.name.to_string());
-            note("outputs", choice.outputs.to_string());
+            model.set_note("model", choice.entry.name);
+            model.set_note("outputs", choice.outputs.to_string());
         }
         Origin::Recipe(recipe) => {
-            note("recipe", recipe.text().to_string());
-            note("outputs", outputs(data).to_string());
-            note("front", front.to_json());
+            model.set_note("recipe", recipe.text());
+            model.set_note("outputs", outputs(data).to_string());
+            model.set_note("front", front.to_json());
         }
         Origin::Program => {}
     }
-    note("input", shape_text(data.input_shape()));
-    note("classes", data.classes().join("\n"));
-    note("data", data.name().to_string());
-    file.write(path)?;
-    Ok(())
+    model.set_note("input", shape_text(data.input_shape()));
+    model.set_note("classes", data.classes().join("\n"));
+    model.set_note("data", data.name());
 }
 
 /// How many outputs a model needs for such labels.

@@ -65,8 +65,11 @@ pub struct Args {
     /// Write event files for TensorBoard below a folder
     #[arg(long, value_name = "DIR")]
     tensorboard: Option<PathBuf>,
-    /// Print one line for each epoch, no bar
+    /// Show curves, learning rate and speed on the terminal while it trains
     #[arg(long)]
+    live: bool,
+    /// Print one line for each epoch, no bar
+    #[arg(long, conflicts_with = "live")]
     lines: bool,
 }
 
@@ -118,9 +121,10 @@ pub fn run(args: &Args) -> Result<()> {
         shape_text(job.split.train.input_shape()),
         job.split.test.len()
     );
+    saved::describe(&mut job.model, &job.origin, &job.front, &job.split.train);
     let start = Instant::now();
     let before = job.model.epochs();
-    fit(&mut job, args.lines)?;
+    fit(&mut job, args)?;
     let epochs = job.model.epochs() - before;
     let time = start.elapsed().as_secs_f64();
     let test = &job.split.test;
@@ -132,8 +136,7 @@ pub fn run(args: &Args) -> Result<()> {
             name => println!("held-out {name}: {value:.5}"),
         }
     }
-    let train = &job.split.train;
-    saved::save(&mut job.model, &job.origin, &job.front, train, &args.save)?;
+    job.model.save(&args.save)?;
     if let Some(folder) = &args.report {
         let (train, test) = (&job.split.train, &job.split.test);
         let title = format!("{} on {}", job.origin.name(), train.name());
@@ -192,15 +195,16 @@ fn described(args: &Args, path: &Path) -> Result<Job> {
 }
 
 /// Trains as the job says.
-fn fit(job: &mut Job, lines: bool) -> Result<()> {
+fn fit(job: &mut Job, args: &Args) -> Result<()> {
     let (train, test) = (&job.split.train, &job.split.test);
     let options = FitOptions {
         batch_size: job.batch,
         epochs: job.epochs,
         validation_data: Some((test.inputs().into(), labels(test))),
-        verbose: match lines {
-            true => Verbose::Lines,
-            false => Verbose::Auto,
+        verbose: match (args.lines, args.live) {
+            (true, _) => Verbose::Lines,
+            (_, true) => Verbose::Live,
+            _ => Verbose::Auto,
         },
         callbacks: std::mem::take(&mut job.callbacks),
         backup: job.backup.take(),

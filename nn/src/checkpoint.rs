@@ -132,7 +132,7 @@ pub(crate) fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), NnError> {
         builder.permissions(std::fs::Permissions::from_mode(0o666));
     }
     let mut file = builder.tempfile_in(folder).map_err(io)?;
-    file.write_all(bytes).map_err(io)?;
+    file.as_file_mut().write_all(bytes).map_err(io)?;
     file.as_file().sync_all().map_err(io)?;
     file.persist(path).map_err(|e| io(e.error))?;
     // The new name is on the disk when the folder is.

@@ -113,6 +113,8 @@ pub struct Model {
     history: History,
     /// What makes numbers of the texts that the model is for, by name.
     texts: BTreeMap<String, TextVectorization>,
+    /// What files say besides, for programs that read them.
+    notes: BTreeMap<String, String>,
 }
 
 impl Model {
@@ -133,6 +135,7 @@ impl Model {
             steps: 0,
             history: History::default(),
             texts: BTreeMap::new(),
+            notes: BTreeMap::new(),
         };
         model.reset();
         Ok(model)
@@ -258,6 +261,12 @@ impl Model {
     /// What was kept, or loaded, under this name.
     pub fn text(&self, name: &str) -> Option<&TextVectorization> {
         self.texts.get(name)
+    }
+
+    /// Writes an entry into the metadata of every file that this model saves from now on, those of callbacks
+    /// included. [`read`](crate::checkpoint::read) gives it back; keys that files have anyway stay theirs.
+    pub fn set_note(&mut self, key: &str, value: impl Into<String>) {
+        self.notes.insert(key.to_string(), value.into());
     }
 
     /// The learning rate of the next step, before a schedule.

@@ -123,7 +123,7 @@ impl Callback for EarlyStopping {
 
     fn on_train_end(&mut self, run: &mut Run<'_>) -> Result<(), NnError> {
         if let Some(epoch) = self.stopped_epoch {
-            run.say(&format!("Epoch {}: early stopping", epoch + 1));
+            run.say(format!("Epoch {}: early stopping", epoch + 1));
         }
         if self.restore_best_weights && !self.best_weights.is_empty() {
             run.model.set_weight_arrays(&self.best_weights)?;

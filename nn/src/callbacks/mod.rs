@@ -65,7 +65,7 @@ pub struct Run<'a> {
     /// Steps in an epoch, where that is known.
     pub steps: Option<usize>,
     pub(crate) stop: bool,
-    pub(crate) quiet: bool,
+    pub(crate) said: Vec<String>,
 }
 
 impl Run<'_> {
@@ -74,11 +74,9 @@ impl Run<'_> {
         self.stop = true;
     }
 
-    /// Says something on standard output, unless the training is silent.
-    pub fn say(&self, message: &str) {
-        if !self.quiet {
-            println!("{message}");
-        }
+    /// Says something where the progress is shown, unless the training is silent.
+    pub fn say(&mut self, message: impl Into<String>) {
+        self.said.push(message.into());
     }
 }
 

@@ -103,7 +103,7 @@ impl Callback for ReduceLROnPlateau {
             if self.wait >= self.patience && rate > self.min_lr {
                 let lower = (rate * self.factor).max(self.min_lr);
                 run.model.set_learning_rate(lower);
-                run.say(&format!(
+                run.say(format!(
                     "Epoch {}: the learning rate goes from {rate} to {lower}",
                     epoch.number + 1
                 ));

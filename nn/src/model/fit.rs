@@ -23,6 +23,8 @@ pub enum Verbose {
     Auto,
     /// One line for each epoch.
     Lines,
+    /// Curves of loss, metrics and learning rate on a terminal of at least 40 by 12, else as `Auto`.
+    Live,
 }
 
 /// Options of [`Model::fit`].

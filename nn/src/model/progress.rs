@@ -1,8 +1,12 @@
-//! The progress of a training, in the form that Keras users know.
+//! The progress of a training: in the form that Keras users know, or with curves.
+
+mod live;
+mod plot;
 
 use super::fit::Verbose;
 use super::history::{Epoch, Logs};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use live::{Moment, View};
 use std::io::IsTerminal;
 use std::time::{Duration, Instant};
 
@@ -18,9 +22,10 @@ pub(crate) struct Progress {
     start: Instant,
     shown: Option<Instant>,
     bar: Option<ProgressBar>,
+    view: Option<View>,
 }
 
-/// Shortest time between two drawings of the bar.
+/// Shortest time between two drawings of the bar or the view.
 const REFRESH: Duration = Duration::from_millis(80);
 
 impl Progress {
@@ -35,6 +40,10 @@ impl Progress {
             start: Instant::now(),
             shown: None,
             bar: None,
+            view: match verbose {
+                Verbose::Live => View::open(),
+                _ => None,
+            },
         }
     }
 
@@ -51,7 +60,8 @@ impl Progress {
         self.done = skipped;
         self.start = Instant::now();
         self.shown = None;
-        if self.verbose == Verbose::Auto && std::io::stderr().is_terminal() {
+        let bar = matches!(self.verbose, Verbose::Auto | Verbose::Live);
+        if bar && self.view.is_none() && std::io::stderr().is_terminal() {
             eprintln!("Epoch {}/{}", self.epoch, self.epochs);
             let target = ProgressDrawTarget::stderr();
             let bar = ProgressBar::with_draw_target(steps.map(|n| n as u64), target);
@@ -67,30 +77,53 @@ impl Progress {
     }
 
     /// Notes that `done` steps are done, which waited for data for a share of the time.
-    pub fn step(&mut self, done: usize, waited: Option<f64>, logs: impl FnOnce() -> Logs) {
+    pub fn step(
+        &mut self,
+        done: usize,
+        waited: Option<f64>,
+        rate: f32,
+        logs: impl FnOnce() -> Logs,
+    ) {
         self.done = done;
-        let Some(bar) = &self.bar else { return };
-        let now = Instant::now();
-        let recent = self.shown.is_some_and(|shown| now - shown < REFRESH);
-        if recent && self.steps != Some(done) {
+        if self.bar.is_none() && self.view.is_none() {
             return;
         }
-        self.shown = Some(now);
-        let per_step = self.start.elapsed() / (done - self.skipped).max(1) as u32;
-        let left = self.steps.map(|steps| steps.saturating_sub(done) as u32);
-        let left = left.map(|steps| clock(per_step * steps) + " ");
-        bar.set_message(format!(
-            "{}{} - {}{}",
-            left.unwrap_or_default(),
-            time_per_step(per_step),
-            line(&logs()),
-            waiting(waited),
-        ));
-        bar.set_position(done as u64);
+        let now = Instant::now();
+        let recent = self.shown.is_some_and(|shown| now - shown < REFRESH);
+        let due = !recent || self.steps == Some(done);
+        let moment = self.moment(waited, rate);
+        if let Some(view) = &mut self.view {
+            if view.wants(&moment) {
+                view.add(&moment, &logs());
+            }
+            if due {
+                view.draw(&moment);
+            }
+        } else if let Some(bar) = self.bar.as_ref().filter(|_| due) {
+            let left = moment.steps.map(|steps| steps.saturating_sub(done) as u32);
+            let left = left.map(|steps| clock(per_step(&moment) * steps) + " ");
+            bar.set_message(format!(
+                "{}{} - {}{}",
+                left.unwrap_or_default(),
+                time_per_step(per_step(&moment)),
+                line(&logs()),
+                waiting(waited),
+            ));
+            bar.set_position(done as u64);
+        }
+        if due {
+            self.shown = Some(now);
+        }
     }
 
     /// Ends an epoch.
     pub fn end(&mut self, epoch: &Epoch, waited: Option<f64>) {
+        let moment = self.moment(waited, epoch.learning_rate);
+        if let Some(view) = &mut self.view {
+            view.end(&moment, epoch);
+            view.draw(&moment);
+            return;
+        }
         let steps = self.done.saturating_sub(self.skipped).max(1);
         let message = format!(
             "{:.1}s {} - {}{}",
@@ -105,6 +138,40 @@ impl Progress {
             None => println!("Epoch {}/{} - {message}", self.epoch, self.epochs),
         }
     }
+
+    /// Leaves what was shown last; what is said from now on stands below it.
+    pub fn close(&mut self) {
+        self.view = None;
+        self.bar = None;
+    }
+
+    /// Prints what a callback has to say.
+    pub fn say(&mut self, message: &str) {
+        match (&mut self.view, &self.bar) {
+            (Some(view), _) => view.note(message),
+            (None, Some(bar)) => bar.suspend(|| println!("{message}")),
+            (None, None) if self.verbose == Verbose::Silent => {}
+            (None, None) => println!("{message}"),
+        }
+    }
+
+    fn moment(&self, waited: Option<f64>, rate: f32) -> Moment {
+        Moment {
+            epoch: self.epoch.max(1),
+            epochs: self.epochs,
+            done: self.done,
+            skipped: self.skipped,
+            steps: self.steps,
+            time: self.start.elapsed(),
+            waited,
+            rate,
+        }
+    }
+}
+
+/// The time of a step, in the mean of those that were done here.
+fn per_step(moment: &Moment) -> Duration {
+    moment.time / moment.done.saturating_sub(moment.skipped).max(1) as u32
 }
 
 /// ` - waited: 3%`: the share of the time in which there was no data.
@@ -113,11 +180,16 @@ fn waiting(share: Option<f64>) -> String {
 }
 
 fn line(logs: &Logs) -> String {
-    let entry = |(name, x): &(String, f64)| match x.abs() {
-        a if a == 0.0 || a >= 1e-3 => format!("{name}: {x:.4}"),
-        _ => format!("{name}: {x:.4e}"),
-    };
+    let entry = |(name, x): &(String, f64)| format!("{name}: {}", number(*x));
     logs.iter().map(entry).collect::<Vec<_>>().join(" - ")
+}
+
+/// With four places, where that shows something.
+fn number(x: f64) -> String {
+    match x.abs() {
+        a if a == 0.0 || a >= 1e-3 => format!("{x:.4}"),
+        _ => format!("{x:.4e}"),
+    }
 }
 
 /// Minutes and seconds, or hours.

@@ -32,6 +32,7 @@ impl Model {
         checkpoint.metadata.retain(|key, _| {
             ["format", "version", architecture::KEY].contains(&key.as_str())
                 || key.starts_with(TEXT)
+                || self.notes.contains_key(key)
         });
         checkpoint.write(path)
     }
@@ -40,7 +41,10 @@ impl Model {
     pub fn checkpoint(&mut self) -> Checkpoint {
         self.pull();
         let weights = self.network.weights.len();
-        let mut checkpoint = Checkpoint::default();
+        let mut checkpoint = Checkpoint {
+            metadata: self.notes.clone(),
+            ..Checkpoint::default()
+        };
         for (i, (part, array)) in self.parts.iter().zip(&self.state).enumerate() {
             let prefix = if i < weights { "" } else { TRAINING };
             let name = format!("{prefix}{}", part.name);

@@ -4,7 +4,7 @@ use super::Model;
 use super::batches::Batches;
 use super::diagnose::Journal;
 use super::feeder::Feeder;
-use super::fit::{FitOptions, Totals, Verbose};
+use super::fit::{FitOptions, Totals};
 use super::history::{Epoch, History, Logs};
 use super::progress::Progress;
 use super::resume::Position;
@@ -34,7 +34,6 @@ struct Loop<'a> {
     epochs: usize,
     steps: Option<usize>,
     batch_size: usize,
-    quiet: bool,
 }
 
 impl Loop<'_> {
@@ -50,13 +49,15 @@ impl Loop<'_> {
             epochs: self.epochs,
             steps: self.steps,
             stop: self.position.stop,
-            quiet: self.quiet,
+            said: vec![],
         };
-        for callback in &mut self.callbacks {
-            call(callback.as_mut(), &mut run)?;
-        }
+        let mut calls = self.callbacks.iter_mut();
+        let called = calls.try_for_each(|callback| call(callback.as_mut(), &mut run));
         self.position.stop = run.stop;
-        Ok(())
+        for message in run.said {
+            self.progress.say(&message);
+        }
+        called
     }
 
     fn back_up(&self, model: &mut Model) -> Result<(), NnError> {
@@ -83,7 +84,6 @@ impl Model {
             epochs: options.epochs,
             steps: feeder.steps(),
             batch_size: options.batch_size,
-            quiet: options.verbose == Verbose::Silent,
             backup: options.backup,
             callbacks: options.callbacks,
         };
@@ -96,6 +96,7 @@ impl Model {
         while run.position.epochs < run.epochs && !run.position.stop {
             self.one_epoch(feeder, &mut validation, &mut run)?;
         }
+        run.progress.close();
         run.each(self, |c, run| c.on_train_end(run))?;
         self.pull();
         if let Some(backup) = run.backup.filter(|b| b.delete && b.file().exists()) {
@@ -183,7 +184,7 @@ impl Model {
                 run.each(self, |c, run| c.on_batch_end(run, done - 1, &logs))?;
             }
             let share = waits.then(|| share(waited, start.elapsed()));
-            run.progress.step(done, share, || totals.logs());
+            run.progress.step(done, share, self.rate, || totals.logs());
             if run.backup.as_ref().is_some_and(|b| b.due(done)) {
                 run.position.note(done, &totals);
                 run.back_up(self)?;
