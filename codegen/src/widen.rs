@@ -14,6 +14,8 @@ use std::collections::HashSet;
 
 /// Where the function is decoded and encoded; not 0, which marks added instructions.
 const BASE: u64 = 0x1_0000;
+/// What the stack frame is aligned to, so that no vector in it lies across two lines of the cache.
+const LINE: i32 = 64;
 /// The mask register that added instructions use: functions come without any.
 const MASK: Register = Register::K1;
 /// Displacements take one byte where that is enough.
@@ -32,6 +34,7 @@ pub(crate) fn widen(bytes: &[u8], factor: usize) -> Result<Vec<u8>, Refused> {
     let (code, constants) = decode(bytes)?;
     let mut wide = Wide {
         factor,
+        aligns: restores(&code),
         out: Vec::with_capacity(code.len() + 8),
     };
     // Widening makes no instruction more than 32 bytes longer; constants keep their alignment.
@@ -129,6 +132,27 @@ fn overwrites(code: Code) -> bool {
     )
 }
 
+/// Whether the function finds its caller's stack pointer in `rbp`, so that its own may be rounded down.
+fn restores(code: &[Instruction]) -> bool {
+    let moves = |i: &Instruction, to, from| {
+        let registers = i.op_count() == 2 && i.op1_kind() == OpKind::Register;
+        i.mnemonic() == Mnemonic::Mov
+            && registers
+            && i.op0_register() == to
+            && i.op1_register() == from
+    };
+    let [push, keep, rest @ ..] = code else {
+        return false;
+    };
+    let kept = push.mnemonic() == Mnemonic::Push && push.op0_register() == Register::RBP;
+    kept && moves(keep, Register::RBP, Register::RSP)
+        && rest.windows(2).all(|pair| {
+            let drops =
+                pair[0].mnemonic() == Mnemonic::Add && pair[0].op0_register() == Register::RSP;
+            !drops || moves(&pair[1], Register::RSP, Register::RBP)
+        })
+}
+
 /// The instructions, and where the constants behind them begin.
 fn decode(bytes: &[u8]) -> Result<(Vec<Instruction>, usize), Refused> {
     let mut decoder = Decoder::with_ip(64, bytes, BASE, DecoderOptions::NONE);
@@ -161,6 +185,8 @@ fn ends(i: &Instruction) -> bool {
 
 struct Wide {
     factor: usize,
+    /// Whether the stack frame is aligned.
+    aligns: bool,
     out: Vec<Instruction>,
 }
 
@@ -200,6 +226,11 @@ impl Wide {
         let mut same = *i;
         self.frame(&mut same)?;
         self.out.push(same);
+        let opens = i.mnemonic() == Mnemonic::Sub && i.op0_register() == Register::RSP;
+        if opens && self.aligns {
+            let align = Instruction::with2(Code::And_rm64_imm8, Register::RSP, -LINE);
+            self.out.push(align.map_err(|e| Refused(e.to_string()))?);
+        }
         Ok(())
     }
 
@@ -406,6 +437,22 @@ mod tests {
                 let found = widen(&bytes, factor);
                 assert_eq!(found.is_ok(), wide, "{bytes:x?}: {found:x?}");
             }
+        }
+    }
+
+    #[test]
+    fn frames_are_aligned_where_the_stack_pointer_is_restored() {
+        let begins = [0x55, 0x48, 0x89, 0xe5]; // push rbp; mov rbp, rsp
+        let uses = [
+            0x48, 0x83, 0xec, 0x20, 0x0f, 0x11, 0x04, 0x24, 0x48, 0x83, 0xc4, 0x20,
+        ]; // sub, movups, add
+        let ends = [0x48, 0x89, 0xec, 0x5d, 0xc3]; // mov rsp, rbp; pop rbp; ret
+        let plain = [&uses[..], &[0xc3]].concat();
+        for (function, aligned) in [([&begins[..], &uses, &ends].concat(), true), (plain, false)] {
+            let wide = widen(&function, 4).expect("is widened");
+            let (code, _) = decode(&wide).expect("is code");
+            let found = code.iter().any(|i| i.code() == Code::And_rm64_imm8);
+            assert_eq!(found, aligned);
         }
     }
 

@@ -1,8 +1,8 @@
 //! The instructions that widening knows: one row each, 128 bits to 256 and to 512.
 //!
 //! A packed instruction does the same to each lane at every width, so most rows only name the wider
-//! forms. What the row says otherwise is in `How`. Aligned moves become unaligned ones, for the stack
-//! is aligned to 16 bytes only.
+//! forms. What the row says otherwise is in `How`. Aligned moves become unaligned ones, for not
+//! every stack frame is aligned.
 
 use iced_x86::Code;
 
