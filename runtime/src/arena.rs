@@ -1,6 +1,6 @@
 //! Memory that kernels work on: zeroed, aligned to [`ALIGN`] bytes, seen from Rust through checked, typed slices.
 //!
-//! Kernels get base addresses ([`Base`]). Whoever runs kernels holds the arena and the outputs by `&mut` and the inputs by `&`
+//! Kernels get addresses ([`MemRef`]). Whoever runs kernels holds the arena and the outputs by `&mut` and the inputs by `&`
 //! for the time of the run, takes the addresses inside it, and lets them go with it.
 
 #![allow(
@@ -35,26 +35,6 @@ pub enum MemoryError {
     OutOfMemory {
         /// The size asked for.
         bytes: usize,
-    },
-    /// A view reaches past the end.
-    #[error("{len} elements of {dtype} at offset {offset} do not fit in {bytes} bytes")]
-    OutOfBounds {
-        /// Start of the view in bytes.
-        offset: usize,
-        /// Length of the view in elements.
-        len: usize,
-        /// The element type.
-        dtype: DType,
-        /// Size of the memory in bytes.
-        bytes: usize,
-    },
-    /// A view starts between two elements.
-    #[error("offset {offset} is not a multiple of the size of {dtype}")]
-    Misaligned {
-        /// Start of the view in bytes.
-        offset: usize,
-        /// The element type.
-        dtype: DType,
     },
     /// A buffer does not hold a whole number of elements.
     #[error("{bytes} bytes are not a whole number of {dtype}")]
@@ -112,41 +92,6 @@ pub fn bools(bytes: &[u8]) -> Option<&[bool]> {
         .iter()
         .all(|&b| b <= 1)
         .then(|| unsafe { slice::from_raw_parts(bytes.as_ptr().cast(), bytes.len()) })
-}
-
-/// The address of memory that kernels read or write. Several make an argument table: `[Base]` has the layout of `[*mut u8]`.
-///
-/// It is an address and nothing else: it keeps no memory alive and may outlive the borrow it was taken from. Using it (which
-/// takes `unsafe`) needs that borrow to last, a `&mut` one for writing, and threads to keep out of each other's bytes.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-#[repr(transparent)]
-pub struct Base(*mut u8);
-
-// SAFETY: an address gives no access by itself; those who follow it answer for threads, as the type's contract says.
-unsafe impl Send for Base {}
-// SAFETY: as above.
-unsafe impl Sync for Base {}
-
-impl Base {
-    /// The address of `data`, to read from.
-    pub fn of<T: Element>(data: &[T]) -> Base {
-        Base(data.as_ptr().cast_mut().cast())
-    }
-
-    /// The address of `data`, to read from and write to.
-    pub fn of_mut<T: Number>(data: &mut [T]) -> Base {
-        Base(data.as_mut_ptr().cast())
-    }
-
-    /// The address `offset` bytes further on.
-    pub fn at(self, offset: usize) -> Base {
-        Base(self.0.wrapping_add(offset))
-    }
-
-    /// The pointer a kernel takes.
-    pub fn as_ptr(self) -> *mut u8 {
-        self.0
-    }
 }
 
 /// Owned bytes, aligned to [`ALIGN`]: an input, an output or a constant. Zeroed at first.
@@ -207,17 +152,16 @@ impl AlignedBuf {
 
     /// All of it as elements.
     pub fn slice<T: Number>(&self) -> Result<&[T], MemoryError> {
-        self.part(0, self.count::<T>()?)
+        let len = self.count::<T>()?;
+        // SAFETY: `len` elements are the bytes that `self` owns, and aligned as every buffer is; any bytes are a `Number`.
+        Ok(unsafe { slice::from_raw_parts(self.start.as_ptr().cast(), len) })
     }
 
     /// All of it as elements, to write.
     pub fn slice_mut<T: Number>(&mut self) -> Result<&mut [T], MemoryError> {
-        self.part_mut(0, self.count::<T>()?)
-    }
-
-    /// The address, for kernels that write; for others see [`Base::of`].
-    pub fn base(&mut self) -> Base {
-        Base(self.start.as_ptr())
+        let len = self.count::<T>()?;
+        // SAFETY: as in `slice`, and `self` is borrowed exclusively.
+        Ok(unsafe { slice::from_raw_parts_mut(self.start.as_ptr().cast(), len) })
     }
 
     /// `bytes` bytes from `offset` on, for kernels.
@@ -244,41 +188,6 @@ impl AlignedBuf {
                 dtype: T::DTYPE,
             }),
         }
-    }
-
-    /// `len` elements from byte `offset` on.
-    fn part<T: Number>(&self, offset: usize, len: usize) -> Result<&[T], MemoryError> {
-        let start = self.locate::<T>(offset, len)?;
-        // SAFETY: `locate` found `len` elements there, in bounds and aligned; any bytes are a `Number`.
-        Ok(unsafe { slice::from_raw_parts(start, len) })
-    }
-
-    fn part_mut<T: Number>(&mut self, offset: usize, len: usize) -> Result<&mut [T], MemoryError> {
-        let start = self.locate::<T>(offset, len)?;
-        // SAFETY: as in `part`, and `self` is borrowed exclusively.
-        Ok(unsafe { slice::from_raw_parts_mut(start, len) })
-    }
-
-    /// Where `len` elements from byte `offset` on start, if they are in bounds and aligned.
-    fn locate<T: Number>(&self, offset: usize, len: usize) -> Result<*mut T, MemoryError> {
-        let end = len
-            .checked_mul(size_of::<T>())
-            .and_then(|bytes| bytes.checked_add(offset));
-        if end.is_none_or(|end| end > self.len) {
-            return Err(MemoryError::OutOfBounds {
-                offset,
-                len,
-                dtype: T::DTYPE,
-                bytes: self.len,
-            });
-        }
-        if !offset.is_multiple_of(align_of::<T>()) {
-            return Err(MemoryError::Misaligned {
-                offset,
-                dtype: T::DTYPE,
-            });
-        }
-        Ok(self.start.as_ptr().wrapping_add(offset).cast())
     }
 }
 
@@ -393,47 +302,4 @@ pub(crate) fn write(to: MemRef, bytes: &[u8]) {
     );
     // SAFETY: memory of the calling run that no kernel uses now; `bytes` is the caller's.
     unsafe { std::ptr::copy(bytes.as_ptr(), to.as_ptr(), bytes.len()) };
-}
-
-/// The memory of an executable: all its buffers, each at the offset that the plan gave it.
-///
-/// A step borrows it mutably while kernels run and gives them [`Arena::base`]; before and after, buffers are read and written
-/// as slices.
-#[derive(Debug)]
-pub struct Arena(AlignedBuf);
-
-impl Arena {
-    /// An arena of `bytes` zero bytes.
-    pub fn new(bytes: usize) -> Result<Arena, MemoryError> {
-        AlignedBuf::zeroed(bytes).map(Arena)
-    }
-
-    /// Its size in bytes.
-    pub fn len(&self) -> usize {
-        self.0.len()
-    }
-
-    /// Whether it holds no byte.
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
-    /// The address of offset 0, for kernels.
-    pub fn base(&mut self) -> Base {
-        self.0.base()
-    }
-
-    /// `len` elements from byte `offset` on.
-    pub fn slice<T: Number>(&self, offset: usize, len: usize) -> Result<&[T], MemoryError> {
-        self.0.part(offset, len)
-    }
-
-    /// `len` elements from byte `offset` on, to write.
-    pub fn slice_mut<T: Number>(
-        &mut self,
-        offset: usize,
-        len: usize,
-    ) -> Result<&mut [T], MemoryError> {
-        self.0.part_mut(offset, len)
-    }
 }
