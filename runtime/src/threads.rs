@@ -34,19 +34,18 @@ use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize};
 use std::sync::{Condvar, Mutex, OnceLock, PoisonError};
 use std::thread::{self, Thread};
-use std::time::{Duration, Instant};
 
+mod split;
 #[cfg(test)]
 mod tests;
+mod wait;
+
+use split::Split;
+pub(crate) use wait::SPIN;
+use wait::{patience, spin};
 
 /// The largest thread budget; larger ones count as this.
 pub const MAX_THREADS: usize = 256;
-
-/// Chunks per participant: enough for the others to take over from a thread that was delayed.
-const CHUNKS_EACH: usize = 4;
-
-/// How long a thread that waits for work, or for the end of a job, spins before it sleeps. About what a wake-up costs.
-pub(crate) const SPIN: Duration = Duration::from_micros(40);
 
 /// What a job runs: first item, end of the items, slot of the participant (`0..budget`; 0 is the caller).
 type Body<'a> = dyn Fn(usize, usize, usize) + Sync + 'a;
@@ -86,47 +85,6 @@ pub fn with_default_float<R>(f: impl FnOnce() -> R) -> R {
 pub fn cores() -> usize {
     static CORES: OnceLock<usize> = OnceLock::new();
     *CORES.get_or_init(|| thread::available_parallelism().map_or(1, usize::from))
-}
-
-/// How a grid is cut: `grid` items into `chunks` ranges, the ranges into one run per worker.
-#[derive(Clone, Copy)]
-struct Split {
-    grid: usize,
-    chunks: usize,
-    workers: usize,
-}
-
-impl Split {
-    fn new(grid: usize, budget: usize) -> Split {
-        let workers = budget.clamp(1, MAX_THREADS).min(grid);
-        let chunks = if workers <= 1 {
-            workers
-        } else {
-            grid.min(workers * CHUNKS_EACH)
-        };
-        Split {
-            grid,
-            chunks,
-            workers,
-        }
-    }
-
-    /// The items of a chunk, as start and end.
-    fn items(&self, chunk: usize) -> (usize, usize) {
-        part(self.grid, self.chunks, chunk)
-    }
-
-    /// The chunks that belong to a slot, as start and end.
-    fn owned(&self, slot: usize) -> (usize, usize) {
-        part(self.chunks, self.workers, slot)
-    }
-}
-
-/// Part `i` of `total` things cut into `parts` runs whose lengths differ by at most one, the longer ones first.
-fn part(total: usize, parts: usize, i: usize) -> (usize, usize) {
-    let (each, rest) = (total / parts, total % parts);
-    let start = i * each + i.min(rest);
-    (start, start + each + usize::from(i < rest))
 }
 
 /// The word of a slot: `left` unclaimed chunks (low half) of a job with `workers` participants (high half).
@@ -382,30 +340,6 @@ impl Pool {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .take()
-    }
-}
-
-/// How long the participant in `slot` may spin: with more participants than cores it would keep another from working.
-fn patience(slot: usize) -> Duration {
-    if slot < cores() { SPIN } else { Duration::ZERO }
-}
-
-/// Spins until `ready`, for about `patience`; returns whether it is.
-fn spin(patience: Duration, ready: impl Fn() -> bool) -> bool {
-    if patience.is_zero() {
-        return ready();
-    }
-    let mut since = None;
-    loop {
-        for _ in 0..16 {
-            if ready() {
-                return true;
-            }
-            std::hint::spin_loop();
-        }
-        if since.get_or_insert_with(Instant::now).elapsed() > patience {
-            return false;
-        }
     }
 }
 

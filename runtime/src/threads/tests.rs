@@ -1,5 +1,7 @@
+use super::split::part;
 use super::*;
 use std::sync::atomic::AtomicU64;
+use std::time::{Duration, Instant};
 
 const BUDGETS: [usize; 7] = [0, 1, 2, 3, 4, 7, 300];
 const GRIDS: [usize; 16] = [
