@@ -2,12 +2,13 @@
 
 use crate::arena::AlignedBuf;
 use crate::executable::CompileError;
-use crate::threads::parallel_for;
+use crate::threads::{cores, parallel_for};
 use craneflow_codegen::MemRef;
 use craneflow_ir::loops::build::KernelBuilder;
 use craneflow_ir::loops::index::Index;
 use craneflow_ir::loops::{Access, Kernel, LoopKind, Mem};
 use craneflow_ir::{DType, Emit, Native, Scalar};
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 /// Rates of a machine at a number of threads, as generated code reaches them.
@@ -27,6 +28,10 @@ const ITEMS: usize = 64;
 const COPIED: usize = 16 << 20;
 /// The best of some runs is the rate: what else the machine does only slows them.
 const RUNS: usize = 7;
+/// Runs go on for at least as long.
+const ENOUGH: Duration = Duration::from_millis(20);
+/// How long is waited for all threads to take part.
+const PATIENCE: Duration = Duration::from_millis(200);
 
 impl Roofline {
     /// Measures for about a tenth of a second.
@@ -54,13 +59,19 @@ impl Roofline {
         );
         let run = |i: usize, args: &[_]| -> Result<f64, CompileError> {
             let bound = code.entry(i).bind(args)?;
-            let mut best = Duration::MAX;
-            for _ in 0..RUNS {
-                let start = Instant::now();
-                parallel_for(threads, kernels[i].grid(), &|start, end, _| {
+            let once = |slot: Took<'_>| {
+                parallel_for(threads, kernels[i].grid(), &|start, end, s| {
+                    slot(s);
                     bound.call(MemRef::none(), start, end)
                 });
+            };
+            warm_up(threads.min(cores()), &once);
+            let (mut best, mut runs, first) = (Duration::MAX, 0, Instant::now());
+            while runs < RUNS || first.elapsed() < ENOUGH {
+                let start = Instant::now();
+                once(&|_| ());
                 best = best.min(start.elapsed());
+                runs += 1;
             }
             Ok(best.as_secs_f64())
         };
@@ -69,6 +80,24 @@ impl Roofline {
             flops: operations as f64 / run(0, &[factor, small])?,
             bytes: (2 * 4 * COPIED) as f64 / run(1, &[from, to])?,
         })
+    }
+}
+
+/// Told of each slot that takes part in a job.
+type Took<'a> = &'a (dyn Fn(usize) + Sync);
+
+/// Repeats a job, which tells who takes part, until `threads` do at once: workers may sleep at first.
+fn warm_up(threads: usize, job: &dyn Fn(Took<'_>)) {
+    let start = Instant::now();
+    let mut all = false;
+    while !all && start.elapsed() < PATIENCE {
+        let parts: Vec<AtomicBool> = (0..threads).map(|_| AtomicBool::new(false)).collect();
+        job(&|slot| {
+            if let Some(part) = parts.get(slot) {
+                part.store(true, Relaxed);
+            }
+        });
+        all = parts.iter().all(|p| p.load(Relaxed));
     }
 }
 
