@@ -3,35 +3,27 @@
 
 mod columns;
 pub mod contract;
+mod control;
 mod counted;
+mod elements;
 mod known;
+mod output;
 mod rows;
 mod tiles;
 
 use crate::Options;
-use crate::fuse::{Group, GroupKind, Groups, fuse, space};
+use crate::fuse::{Group, GroupKind, Groups};
 use craneflow_ir::graph::{Graph, NodeId, Value};
-use craneflow_ir::hash::Table;
-use craneflow_ir::loops::build::{KernelBuilder, Operand, Out};
-use craneflow_ir::loops::index::Index;
-use craneflow_ir::loops::{
-    Access, Buf, Buffer, BufferKind, Kernel, KernelId, LoopKind, Mem, Program, Step, Val,
-};
+use craneflow_ir::loops::build::{KernelBuilder, Out};
+use craneflow_ir::loops::{Access, Buf, BufferKind, Mem, Program, Step};
 use craneflow_ir::ops::{Lowering, Op};
-use craneflow_ir::{Emit, Type};
+use elements::Elements;
+use output::Output;
 use std::cell::RefCell;
 
 /// Lowers a whole graph.
 pub fn lower(g: &Graph, groups: &Groups, options: &Options) -> Program {
-    let mut out = Output {
-        program: Program {
-            name: g.name.clone(),
-            ..Program::default()
-        },
-        known: Table::default(),
-        forms: Table::default(),
-        options: options.clone(),
-    };
+    let mut out = Output::new(&g.name, options);
     let inputs: Vec<Buf> = (g.inputs.iter().enumerate())
         .map(|(i, input)| out.buffer(&input.name, g.ty(input.value).clone(), BufferKind::Input(i)))
         .collect();
@@ -51,66 +43,6 @@ pub fn lower(g: &Graph, groups: &Groups, options: &Options) -> Program {
     out.program
 }
 
-/// The program being written.
-pub struct Output {
-    program: Program,
-    known: Table<Kernel, KernelId>,
-    forms: Table<known::Form, known::Known>,
-    options: Options,
-}
-
-impl Output {
-    fn buffer(&mut self, name: &str, ty: Type, kind: BufferKind) -> Buf {
-        self.program.buffers.push(Buffer {
-            name: name.to_string(),
-            ty,
-            kind,
-        });
-        Buf(self.program.buffers.len() as u32 - 1)
-    }
-
-    /// A new buffer in the arena.
-    pub fn temp(&mut self, name: &str, ty: Type) -> Buf {
-        self.buffer(name, ty, BufferKind::Temp)
-    }
-
-    /// The program's copy of a kernel; equal kernels are one.
-    fn kernel(&mut self, mut kernel: Kernel) -> KernelId {
-        let name = std::mem::take(&mut kernel.name);
-        if let Some(&id) = self.known.get(&kernel) {
-            return id;
-        }
-        let id = KernelId(self.program.kernels.len() as u32);
-        self.known.insert(kernel.clone(), id);
-        let taken = self
-            .program
-            .kernels
-            .iter()
-            .filter(|k| k.name.split('.').next() == Some(&name))
-            .count();
-        kernel.name = if taken == 0 {
-            name
-        } else {
-            format!("{name}.{taken}")
-        };
-        self.program.kernels.push(kernel);
-        id
-    }
-
-    /// Adds a launch of a kernel.
-    pub fn launch(&mut self, steps: &mut Vec<Step>, kernel: Kernel, args: Vec<Buf>, from: &str) {
-        debug_assert_eq!(kernel.params.len(), args.len());
-        if kernel.grid() > 0 {
-            let kernel = self.kernel(kernel);
-            steps.push(Step::Launch {
-                kernel,
-                args,
-                from: from.to_string(),
-            });
-        }
-    }
-}
-
 /// Lowering of one graph, the program's or a region's, into steps.
 struct GraphLowering<'g> {
     g: &'g Graph,
@@ -121,21 +53,6 @@ struct GraphLowering<'g> {
     /// Results and the buffers they are wanted in.
     wanted: Vec<(Value, Buf)>,
     steps: Vec<Step>,
-}
-
-/// Parameters of the kernel being built.
-#[derive(Default)]
-struct Params {
-    bufs: Vec<Buf>,
-    mems: Vec<Mem>,
-}
-
-/// The elements of one group: loads what is stored, computes what is not.
-struct Elements<'a, 'g> {
-    lowering: &'a GraphLowering<'g>,
-    params: RefCell<Params>,
-    /// The row that is walked, in a row group.
-    walk: Option<rows::Walk>,
 }
 
 impl<'g> GraphLowering<'g> {
@@ -328,54 +245,6 @@ impl<'g> GraphLowering<'g> {
         out.launch(&mut self.steps, k.finish(), args, from);
     }
 
-    fn control(&mut self, id: NodeId, out: &mut Output) {
-        let node = self.g.node(id);
-        match &node.op {
-            Op::While(w) if self.repeat(node, w, out) => {}
-            Op::While(w) => {
-                let carries: Vec<Buf> = (node.operands.iter().zip(&node.results))
-                    .map(|(&operand, &result)| {
-                        let from = self.in_memory(operand, out);
-                        let to = self.root(result, out);
-                        self.steps.push(Step::Copy { from, to });
-                        to
-                    })
-                    .collect();
-                let (cond, pred) = region(&w.cond, &carries, out);
-                let (mut body, next) = region(&w.body, &carries, out);
-                body.extend(
-                    next.iter()
-                        .zip(&carries)
-                        .map(|(&from, &to)| Step::Copy { from, to }),
-                );
-                self.steps.push(Step::While {
-                    cond,
-                    pred: pred[0],
-                    body,
-                });
-            }
-            Op::Case(c) => {
-                let operands = node.operands.iter();
-                let mut args: Vec<Buf> = operands.map(|&v| self.in_memory(v, out)).collect();
-                let index = args.remove(0);
-                let results: Vec<Buf> = node.results.iter().map(|&v| self.root(v, out)).collect();
-                let branch = |g: &Graph, out: &mut Output| {
-                    let (mut steps, values) = region(g, &args, out);
-                    steps.extend(
-                        values
-                            .iter()
-                            .zip(&results)
-                            .map(|(&from, &to)| Step::Copy { from, to }),
-                    );
-                    steps
-                };
-                let branches = c.branches.iter().map(|g| branch(g, out)).collect();
-                self.steps.push(Step::Case { index, branches });
-            }
-            other => unreachable!("{} is no control op", other.name()),
-        }
-    }
-
     /// A short name for a group's kernel: its most telling ops.
     fn name(&self, group: &Group) -> String {
         let dull = ["broadcast_in_dim", "reshape", "convert", "constant"];
@@ -404,197 +273,5 @@ impl<'g> GraphLowering<'g> {
             }
         }
         scopes.join(" ")
-    }
-}
-
-/// Lowers a region whose inputs are in the given buffers; its results are fresh buffers.
-fn region(g: &Graph, inputs: &[Buf], out: &mut Output) -> (Vec<Step>, Vec<Buf>) {
-    let mut lowering = GraphLowering::new(g, inputs);
-    let mut results = vec![];
-    for output in &g.outputs {
-        let buf = out.temp(&output.name, g.ty(output.value).clone());
-        lowering.wanted.push((output.value, buf));
-        results.push(buf);
-    }
-    lowering.run(&fuse(g), out);
-    (lowering.finish(out), results)
-}
-
-impl Elements<'_, '_> {
-    fn graph(&self) -> &Graph {
-        self.lowering.g
-    }
-
-    /// A kernel that computes `roots`, all by loops of one shape, and stores them; the buffers of the roots are
-    /// its last parameters.
-    fn loops(&self, name: &str, roots: &[Value]) -> Kernel {
-        let g = self.graph();
-        let shape = space(g, roots[0]).clone();
-        let mut k = KernelBuilder::new(name, 1);
-        self.declare_for(&mut k, roots);
-        let outs: Vec<Mem> = roots
-            .iter()
-            .map(|&v| k.param(g.ty(v).dtype, g.ty(v).count(), Access::Write))
-            .collect();
-        if !self.columns(&mut k, roots, &outs) && !self.tiles(&mut k, roots, &outs) {
-            let (first, rest) = shape.split_first().map_or((1, &[][..]), |(f, r)| (*f, r));
-            k.set_grid(first);
-            let kind = if self.has_row_reduction(roots) {
-                LoopKind::Serial
-            } else {
-                LoopKind::Lanes
-            };
-            let grid = k.grid();
-            k.nest(rest, kind, &mut |k, inner| {
-                let at: Vec<Index> = if shape.rank() == 0 {
-                    vec![]
-                } else {
-                    std::iter::once(grid.clone())
-                        .chain(inner.iter().cloned())
-                        .collect()
-                };
-                self.store_roots(k, roots, &outs, &at);
-            });
-        }
-        k.finish()
-    }
-
-    /// Stores the elements of all roots that belong to a place in their loops. All are computed before any
-    /// is stored: a result may replace what is read.
-    fn store_roots(&self, k: &mut KernelBuilder, roots: &[Value], outs: &[Mem], at: &[Index]) {
-        let g = self.graph();
-        let mut stores = vec![];
-        for (&v, &mem) in roots.iter().zip(outs) {
-            let shape = &g.ty(v).shape;
-            if space(g, v) == shape {
-                stores.push((mem, Index::linear(at, shape), self.element(k, v, at)));
-                continue;
-            }
-            let Op::Concatenate(c) = &g.def(v).op else {
-                unreachable!("other roots have the shape of their loops")
-            };
-            for (i, &part) in g.def(v).operands.iter().enumerate() {
-                let mut to = at.to_vec();
-                to[c.axis] = to[c.axis].plus((i * g.ty(part).shape[c.axis]) as i64);
-                let value = self.element(k, part, at);
-                stores.push((mem, Index::linear(&to, shape), value));
-            }
-        }
-        for (mem, to, value) in stores {
-            k.store(mem, &to, value);
-        }
-    }
-
-    /// Declares as parameters all stored values that these lead to.
-    fn declare_for(&self, k: &mut KernelBuilder, values: &[Value]) {
-        let g = self.graph();
-        let mut seen = std::collections::BTreeSet::new();
-        let mut stack: Vec<Value> = values.iter().rev().copied().collect();
-        while let Some(v) = stack.pop() {
-            if !seen.insert(v) {
-                continue;
-            }
-            match self.lowering.buf[v.0 as usize] {
-                Some(_) => drop(self.param(k, v)),
-                None => stack.extend(g.def(v).operands.iter().rev()),
-            }
-        }
-    }
-
-    /// The parameter through which a stored value is read.
-    fn param(&self, k: &mut KernelBuilder, v: Value) -> Mem {
-        let buf = self.lowering.stored(v);
-        let mut params = self.params.borrow_mut();
-        if let Some(i) = params.bufs.iter().position(|&b| b == buf) {
-            return params.mems[i];
-        }
-        let ty = self.graph().ty(v);
-        let mem = k.param(ty.dtype, ty.count(), Access::Read);
-        params.bufs.push(buf);
-        params.mems.push(mem);
-        mem
-    }
-
-    /// The element of a value at a multi-index.
-    fn element(&self, k: &mut KernelBuilder, v: Value, at: &[Index]) -> Val {
-        let g = self.graph();
-        if let Some(found) = k.recall(v.0, at) {
-            return found;
-        }
-        if let Some(found) = self.walk.as_ref().and_then(|w| w.known(k, v, at)) {
-            return found;
-        }
-        let ty = g.ty(v);
-        if self.lowering.buf[v.0 as usize].is_some() {
-            let mem = self.param(k, v);
-            return k.load(mem, &Index::linear(at, &ty.shape));
-        }
-        let node = g.def(v);
-        let value = match node.op.rules().lower(&g.types(&node.operands)) {
-            Lowering::Element(f) | Lowering::Reduction(f) | Lowering::Contraction(f) => {
-                let mut value = None;
-                self.with_operands(&node.operands, &mut |operands| {
-                    value = Some(f(k, operands, at))
-                });
-                value.expect("called once")
-            }
-            Lowering::Constant => {
-                let Op::Constant(c) = &node.op else {
-                    unreachable!("only constants lower to constants")
-                };
-                k.constant(
-                    c.value
-                        .splat_value()
-                        .expect("a tensor constant has a buffer"),
-                )
-            }
-            _ => panic!("%{} ({}) is not stored", v.0, node.op.name()),
-        };
-        if let Some(walk) = &self.walk {
-            walk.keep(k, v, at, value);
-        }
-        k.remember(v.0, at, value);
-        value
-    }
-
-    /// Calls `f` with the operands of a node as element functions.
-    fn with_operands(&self, operands: &[Value], f: &mut dyn FnMut(&[Operand])) {
-        let g = self.graph();
-        type Fetch<'f> = Box<dyn Fn(&mut KernelBuilder, &[Index]) -> Val + 'f>;
-        let fetches: Vec<Fetch> = (operands.iter())
-            .map(|&v| {
-                Box::new(move |k: &mut KernelBuilder, at: &[Index]| self.element(k, v, at)) as Fetch
-            })
-            .collect();
-        let list: Vec<Operand> = operands
-            .iter()
-            .zip(&fetches)
-            .map(|(&v, fetch)| Operand {
-                ty: g.ty(v).clone(),
-                fetch: &**fetch,
-            })
-            .collect();
-        f(&list);
-    }
-
-    /// Whether a root is, or waits for, a reduction along the minor axis of its operand.
-    fn has_row_reduction(&self, roots: &[Value]) -> bool {
-        let g = self.graph();
-        let mut stack = roots.to_vec();
-        let mut seen = std::collections::BTreeSet::new();
-        while let Some(v) = stack.pop() {
-            if !seen.insert(v) || self.lowering.buf[v.0 as usize].is_some() {
-                continue;
-            }
-            let node = g.def(v);
-            if let Op::Reduce(r) = &node.op {
-                let x = g.ty(node.operands[0]);
-                if r.axes.contains(&(x.rank() - 1)) && x.shape[x.rank() - 1] >= 16 {
-                    return true;
-                }
-            }
-            stack.extend(&node.operands);
-        }
-        false
     }
 }
