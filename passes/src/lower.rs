@@ -13,13 +13,14 @@ mod tiles;
 
 use crate::Options;
 use crate::fuse::{Group, GroupKind, Groups};
-use craneflow_ir::graph::{Graph, NodeId, Value};
+use craneflow_ir::graph::{Graph, Node, NodeId, Value};
 use craneflow_ir::loops::build::{KernelBuilder, Out};
 use craneflow_ir::loops::{Access, Buf, BufferKind, Mem, Program, Step};
 use craneflow_ir::ops::{Lowering, Op};
 use elements::Elements;
 use output::Output;
 use std::cell::RefCell;
+use std::collections::BTreeSet;
 
 /// Lowers a whole graph.
 pub fn lower(g: &Graph, groups: &Groups, options: &Options) -> Program {
@@ -243,6 +244,26 @@ impl<'g> GraphLowering<'g> {
         let mut args = elements.params.into_inner().bufs;
         args.extend(group.roots.iter().map(|&v| self.root(v, out)));
         out.launch(&mut self.steps, k.finish(), args, from);
+    }
+
+    /// Visits what `roots` lead to, each value once and in the order of operands: what is stored without its node, and
+    /// what the kernel of the roots computes with it. Goes on to the operands where `visit` says so.
+    fn visit<'a>(
+        &'a self,
+        roots: &[Value],
+        visit: &mut dyn FnMut(Value, Option<&'a Node>) -> bool,
+    ) {
+        let mut seen = BTreeSet::new();
+        let mut stack: Vec<Value> = roots.iter().rev().copied().collect();
+        while let Some(v) = stack.pop() {
+            if !seen.insert(v) {
+                continue;
+            }
+            let computed = self.buf[v.0 as usize].is_none().then(|| self.g.def(v));
+            if let (true, Some(node)) = (visit(v, computed), computed) {
+                stack.extend(node.operands.iter().rev());
+            }
+        }
     }
 
     /// A short name for a group's kernel: its most telling ops.

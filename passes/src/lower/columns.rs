@@ -112,30 +112,27 @@ impl Elements<'_, '_> {
     /// reducer; `None` when one does not.
     fn reductions(&self, roots: &[Value]) -> Option<Vec<(Value, &Reduce)>> {
         let g = self.graph();
-        let mut found = vec![];
-        let mut stack = roots.to_vec();
-        let mut seen = std::collections::BTreeSet::new();
-        while let Some(v) = stack.pop() {
-            if !seen.insert(v) || self.lowering.buf[v.0 as usize].is_some() {
-                continue;
-            }
-            let node = g.def(v);
+        let (mut found, mut all) = (vec![], true);
+        self.lowering.visit(roots, &mut |v, computed| {
+            let Some(node) = computed else {
+                return false;
+            };
             match &node.op {
                 Op::Reduce(r) if g.ty(v).shape == *space(g, roots[0]) => {
                     let minor = g.ty(node.operands[0]).rank() - 1;
-                    if r.axes.contains(&minor) || matches!(r.kind, Reducer::Body(_)) {
-                        return None;
-                    }
+                    all &= !r.axes.contains(&minor) && !matches!(r.kind, Reducer::Body(_));
                     found.push((v, r));
+                    false
                 }
                 Op::Reduce(_) | Op::ReduceWindow(_) | Op::DotGeneral(_) | Op::Convolution(_) => {
-                    return None;
+                    all = false;
+                    false
                 }
-                _ => stack.extend(&node.operands),
+                _ => all,
             }
-        }
+        });
         found.sort_by_key(|f| f.0);
-        Some(found)
+        all.then_some(found)
     }
 }
 

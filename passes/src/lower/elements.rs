@@ -98,18 +98,12 @@ impl Elements<'_, '_> {
 
     /// Declares as parameters all stored values that these lead to.
     pub(super) fn declare_for(&self, k: &mut KernelBuilder, values: &[Value]) {
-        let g = self.graph();
-        let mut seen = std::collections::BTreeSet::new();
-        let mut stack: Vec<Value> = values.iter().rev().copied().collect();
-        while let Some(v) = stack.pop() {
-            if !seen.insert(v) {
-                continue;
+        self.lowering.visit(values, &mut |v, computed| {
+            if computed.is_none() {
+                self.param(k, v);
             }
-            match self.lowering.buf[v.0 as usize] {
-                Some(_) => drop(self.param(k, v)),
-                None => stack.extend(g.def(v).operands.iter().rev()),
-            }
-        }
+            true
+        });
     }
 
     /// The parameter through which a stored value is read.
@@ -190,22 +184,17 @@ impl Elements<'_, '_> {
 
     /// Whether a root is, or waits for, a reduction along the minor axis of its operand.
     fn has_row_reduction(&self, roots: &[Value]) -> bool {
-        let g = self.graph();
-        let mut stack = roots.to_vec();
-        let mut seen = std::collections::BTreeSet::new();
-        while let Some(v) = stack.pop() {
-            if !seen.insert(v) || self.lowering.buf[v.0 as usize].is_some() {
-                continue;
+        let mut found = false;
+        self.lowering.visit(roots, &mut |_, computed| {
+            if let Some(node) = computed
+                && let Op::Reduce(r) = &node.op
+            {
+                let x = self.graph().ty(node.operands[0]);
+                let minor = x.rank() - 1;
+                found |= r.axes.contains(&minor) && x.shape[minor] >= 16;
             }
-            let node = g.def(v);
-            if let Op::Reduce(r) = &node.op {
-                let x = g.ty(node.operands[0]);
-                if r.axes.contains(&(x.rank() - 1)) && x.shape[x.rank() - 1] >= 16 {
-                    return true;
-                }
-            }
-            stack.extend(&node.operands);
-        }
-        false
+            !found
+        });
+        found
     }
 }

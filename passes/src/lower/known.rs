@@ -38,12 +38,7 @@ impl Form {
     /// The form of a group, and the buffers that it reads in the order of their first values.
     fn of(l: &GraphLowering, group: &Group) -> (Form, Vec<Buf>) {
         let mut values = BTreeSet::new();
-        let mut stack = group.roots.clone();
-        while let Some(v) = stack.pop() {
-            if values.insert(v) && l.buf[v.0 as usize].is_none() {
-                stack.extend(&l.g.def(v).operands);
-            }
-        }
+        l.visit(&group.roots, &mut |v, _| values.insert(v));
         let values: Vec<Value> = values.into_iter().collect();
         let number = |v: &Value| values.binary_search(v).expect("collected above") as u32;
         let mut bufs: Vec<Buf> = vec![];

@@ -85,30 +85,31 @@ impl Elements<'_, '_> {
     fn moved_axis(&self, roots: &[Value]) -> Option<usize> {
         let g = self.graph();
         let shape = space(g, roots[0]);
-        let mut moved = None;
-        let mut stack = roots.to_vec();
-        let mut seen = std::collections::BTreeSet::new();
-        while let Some(v) = stack.pop() {
-            if !seen.insert(v) || self.lowering.buf[v.0 as usize].is_some() {
-                continue;
-            }
-            let node = g.def(v);
+        let (mut moved, mut all) = (None, true);
+        self.lowering.visit(roots, &mut |v, computed| {
+            let Some(node) = computed else {
+                return false;
+            };
             match &node.op {
                 Op::Transpose(t) if g.ty(v).shape == *shape && shape.rank() > 1 => {
                     let minor = shape.rank() - 1;
-                    let axis = t.permutation.iter().position(|&p| p == minor)?;
-                    moved = moved.or((axis != minor).then_some(axis));
+                    let axis = t.permutation.iter().position(|&p| p == minor);
+                    moved = moved.or(axis.filter(|&axis| axis != minor));
+                    false
                 }
                 Op::Pointwise(_)
                 | Op::Constant(_)
                 | Op::BroadcastInDim(_)
                 | Op::Reshape(_)
                 | Op::Iota(_)
-                | Op::Concatenate(_) => stack.extend(&node.operands),
-                _ => return None,
+                | Op::Concatenate(_) => all,
+                _ => {
+                    all = false;
+                    false
+                }
             }
-        }
-        moved
+        });
+        moved.filter(|_| all)
     }
 
     /// The transposes of the roots' shape that bring the minor axis of what they read to `axis`.
@@ -116,20 +117,17 @@ impl Elements<'_, '_> {
         let g = self.graph();
         let shape = space(g, roots[0]);
         let mut found = vec![];
-        let mut stack = roots.to_vec();
-        let mut seen = std::collections::BTreeSet::new();
-        while let Some(v) = stack.pop() {
-            if !seen.insert(v) || self.lowering.buf[v.0 as usize].is_some() {
-                continue;
-            }
-            let node = g.def(v);
-            match &node.op {
-                Op::Transpose(t) if g.ty(v).shape == *shape => {
-                    found.extend((t.permutation[axis] + 1 == shape.rank()).then_some(v));
-                }
-                _ => stack.extend(&node.operands),
-            }
-        }
+        self.lowering
+            .visit(roots, &mut |v, computed| match computed {
+                Some(node) => match &node.op {
+                    Op::Transpose(t) if g.ty(v).shape == *shape => {
+                        found.extend((t.permutation[axis] + 1 == shape.rank()).then_some(v));
+                        false
+                    }
+                    _ => true,
+                },
+                None => false,
+            });
         found.sort_unstable();
         found
     }
