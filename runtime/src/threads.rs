@@ -17,7 +17,8 @@
 //!    own chunks are missing, no worker will touch `job` or the closure again, and all slots have `left = 0`.
 //! 4. A worker falls asleep by swapping a word with `left = 0` for `ASLEEP`. The caller opens a slot by `swap`: both act on one
 //!    word, so either the worker's exchange fails, or the caller sees `ASLEEP` and unparks it. The worker parks only while the
-//!    word is `ASLEEP`, and an unpark that comes first makes the park return: no wake-up is lost.
+//!    word is `ASLEEP`, and an unpark that comes first makes the park return: no wake-up is lost. Of a worker that had to share
+//!    its caller's processor, the caller puts the wake-up off to a later job, and notes that it owes one.
 //! 5. A caller falls asleep by replacing, in one addition, its own share of `pending` by the bit `WAITING`. The worker whose
 //!    subtraction leaves exactly that bit takes `done` and notifies; the caller tests and waits under `done`. It may notify a
 //!    later job's caller instead, which tests again.
@@ -33,16 +34,19 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize};
 use std::sync::{Condvar, Mutex, OnceLock, PoisonError};
-use std::thread::{self, Thread};
+use std::thread;
+use std::time::{Duration, Instant};
 
+mod slot;
 mod split;
 #[cfg(test)]
 mod tests;
 mod wait;
 
+use slot::{Slot, left, open, workers};
 use split::Split;
 pub(crate) use wait::SPIN;
-use wait::{patience, spin};
+use wait::{REST, Waited, patience, processor, spin, spin_for_job};
 
 /// The largest thread budget; larger ones count as this.
 pub const MAX_THREADS: usize = 256;
@@ -87,31 +91,11 @@ pub fn cores() -> usize {
     *CORES.get_or_init(|| thread::available_parallelism().map_or(1, usize::from))
 }
 
-/// The word of a slot: `left` unclaimed chunks (low half) of a job with `workers` participants (high half).
-fn open(workers: usize, left: usize) -> u32 {
-    (workers as u32) << 16 | left as u32
-}
-
-fn left(word: u32) -> usize {
-    (word & 0xffff) as usize
-}
-
-fn workers(word: u32) -> usize {
-    (word >> 16) as usize
-}
-
-/// The word of a slot whose worker sleeps or is about to.
-const ASLEEP: u32 = 0xffff_0000;
-
 /// The bit of `pending` that says that the caller sleeps.
 const WAITING: u32 = 1 << 31;
 
-/// One participant, on cache lines of its own (two, for the prefetcher that fetches pairs).
-#[repr(align(128))]
-struct Slot {
-    word: AtomicU32,
-    thread: OnceLock<Thread>,
-}
+/// No processor's number.
+const UNKNOWN: usize = usize::MAX;
 
 /// The open job.
 #[derive(Clone, Copy)]
@@ -131,8 +115,12 @@ struct Pool {
     /// Unfinished chunks, and [`WAITING`].
     pending: Line<AtomicU32>,
     busy: Line<AtomicBool>,
+    /// The processor of the caller when it opened its last job; [`UNKNOWN`] if the system does not say.
+    home: Line<AtomicUsize>,
     /// The largest budget served so far. Written by the holder of `busy`.
     grown: AtomicUsize,
+    /// The start of the first job.
+    epoch: OnceLock<Instant>,
     /// Whether `panic` holds something.
     panicked: AtomicBool,
     panic: Mutex<Option<Box<dyn Any + Send>>>,
@@ -147,12 +135,7 @@ unsafe impl Sync for Pool {}
 impl Pool {
     const fn new() -> Pool {
         Pool {
-            slots: [const {
-                Slot {
-                    word: AtomicU32::new(0),
-                    thread: OnceLock::new(),
-                }
-            }; MAX_THREADS],
+            slots: [const { Slot::new() }; MAX_THREADS],
             job: Line(UnsafeCell::new(Job {
                 body: &|_, _, _| {},
                 split: Split {
@@ -163,7 +146,9 @@ impl Pool {
             })),
             pending: Line(AtomicU32::new(0)),
             busy: Line(AtomicBool::new(false)),
+            home: Line(AtomicUsize::new(UNKNOWN)),
             grown: AtomicUsize::new(1),
+            epoch: OnceLock::new(),
             panicked: AtomicBool::new(false),
             panic: Mutex::new(None),
             done: Mutex::new(()),
@@ -188,9 +173,11 @@ impl Pool {
             return;
         }
         self.grow(split.workers);
-        self.open(f, split);
+        let start = Instant::now();
+        self.open(f, split, self.nanoseconds(start));
         let own = self.work(0, split.workers);
-        self.wait(own, split.workers);
+        let each = start.elapsed() / own.max(1);
+        self.wait(own, patience(split.workers, each));
         let panic = self
             .panicked
             .load(Relaxed)
@@ -219,21 +206,27 @@ impl Pool {
         self.grown.store(budget, Relaxed);
     }
 
-    /// Publishes a job and wakes its workers. Called by the holder of `busy`.
-    fn open(&self, f: &Body<'_>, split: Split) {
+    /// Nanoseconds since the pool's first job.
+    fn nanoseconds(&self, at: Instant) -> u64 {
+        (at - *self.epoch.get_or_init(|| at)).as_nanos() as u64
+    }
+
+    /// Publishes a job and wakes its workers, those that do not rest. Called by the holder of `busy`, `now` nanoseconds after the
+    /// pool's first job.
+    fn open(&self, f: &Body<'_>, split: Split, now: u64) {
         // SAFETY: only the lifetime changes. `run` does not return before every claimed chunk is finished, and the pointer is
         // followed only for a claimed chunk.
         let body = unsafe { std::mem::transmute::<*const Body<'_>, *const Body<'static>>(f) };
         // SAFETY: this thread holds `busy` and the last job's chunks are all finished, so nobody else has access.
         unsafe { *self.job.0.get() = Job { body, split } };
         self.pending.0.store(split.chunks as u32, Relaxed);
+        let home = processor().unwrap_or(UNKNOWN);
+        if self.home.0.load(Relaxed) != home {
+            self.home.0.store(home, Relaxed);
+        }
         for (i, slot) in self.slots[..split.workers].iter().enumerate() {
             let (start, end) = split.owned(i);
-            if slot.word.swap(open(split.workers, end - start), AcqRel) == ASLEEP
-                && let Some(thread) = slot.thread.get()
-            {
-                thread.unpark();
-            }
+            slot.open(open(split.workers, end - start), now);
         }
     }
 
@@ -241,25 +234,12 @@ impl Pool {
     fn work(&self, slot: usize, workers: usize) -> u32 {
         let mut finished = 0;
         for owner in (slot..workers).chain(0..slot) {
-            while let Some(left) = self.claim(owner, slot) {
+            while let Some(left) = self.slots[owner].claim(slot) {
                 self.run_chunk(owner, left, slot);
                 finished += 1;
             }
         }
         finished
-    }
-
-    /// Takes one chunk of `owner` for `slot`; returns how many were left before.
-    fn claim(&self, owner: usize, slot: usize) -> Option<usize> {
-        let word = &self.slots[owner].word;
-        let mut seen = word.load(Relaxed);
-        while left(seen) > 0 && slot < workers(seen) {
-            match word.compare_exchange_weak(seen, seen - 1, Acquire, Relaxed) {
-                Ok(_) => return Some(left(seen)),
-                Err(now) => seen = now,
-            }
-        }
-        None
     }
 
     /// Runs the chunk that was claimed when `owner` had `left` of them, unless the job has panicked.
@@ -277,10 +257,10 @@ impl Pool {
         }
     }
 
-    /// Returns once all chunks but the caller's `own` are finished too.
-    fn wait(&self, own: u32, workers: usize) {
+    /// Returns once all chunks but the caller's `own` are finished too. Sleeps if that takes longer than `patience`.
+    fn wait(&self, own: u32, patience: Duration) {
         let pending = &self.pending.0;
-        if spin(patience(workers - 1), || pending.load(Acquire) == own) {
+        if spin(patience, || pending.load(Acquire) == own) {
             return;
         }
         if pending.fetch_add(WAITING - own, AcqRel) == own {
@@ -301,25 +281,27 @@ impl Pool {
         float::set(float::DEFAULT);
         let word = &self.slots[slot].word;
         loop {
-            if spin(patience(slot), || left(word.load(Relaxed)) > 0) {
-                let finished = self.work(slot, workers(word.load(Relaxed)));
-                if finished > 0 && self.pending.0.fetch_sub(finished, Release) == WAITING + finished
-                {
-                    drop(self.done.lock());
-                    self.wake.notify_all();
+            let ready = || left(word.load(Relaxed)) > 0;
+            let busy = || self.busy.0.load(Relaxed);
+            let beside = || processor() == Some(self.home.0.load(Relaxed));
+            match spin_for_job(slot, ready, busy, beside) {
+                Waited::Ready => {
+                    let finished = self.work(slot, workers(word.load(Relaxed)));
+                    if finished > 0
+                        && self.pending.0.fetch_sub(finished, Release) == WAITING + finished
+                    {
+                        drop(self.done.lock());
+                        self.wake.notify_all();
+                    }
+                    continue;
                 }
-                continue;
-            }
-            let idle = word.load(Relaxed);
-            if left(idle) == 0
-                && word
-                    .compare_exchange(idle, ASLEEP, Relaxed, Relaxed)
-                    .is_ok()
-            {
-                while word.load(Relaxed) == ASLEEP {
-                    thread::park();
+                Waited::Beside => {
+                    let until = self.nanoseconds(Instant::now() + REST);
+                    self.slots[slot].rests_until.store(until, Relaxed);
                 }
+                Waited::InVain => {}
             }
+            self.slots[slot].sleep();
         }
     }
 

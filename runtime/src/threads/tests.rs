@@ -1,7 +1,7 @@
+use super::slot::ASLEEP;
 use super::split::part;
 use super::*;
 use std::sync::atomic::AtomicU64;
-use std::time::{Duration, Instant};
 
 const BUDGETS: [usize; 7] = [0, 1, 2, 3, 4, 7, 300];
 const GRIDS: [usize; 16] = [
@@ -263,6 +263,31 @@ fn idle_workers_sleep() {
         (1..4).all(|slot| pool.slots[slot].word.load(Relaxed) == ASLEEP)
     });
     check(pool, 4, 64);
+}
+
+#[test]
+fn workers_that_rest_are_woken_later() {
+    let pool = pool();
+    check(pool, 2, 64);
+    eventually("the worker sleeps", || {
+        thread::sleep(Duration::from_millis(1));
+        pool.slots[1].word.load(Relaxed) == ASLEEP
+    });
+    pool.slots[1].rests_until.store(u64::MAX, Relaxed);
+    for _ in 0..3 {
+        check(pool, 2, 64);
+        assert!(pool.slots[1].left_asleep.load(Relaxed));
+    }
+    pool.slots[1].rests_until.store(0, Relaxed);
+    eventually("the worker takes part", || {
+        let helped = AtomicBool::new(false);
+        pool.run(2, 64, &|_, _, slot| {
+            thread::sleep(Duration::from_millis(1));
+            helped.fetch_or(slot == 1, Relaxed);
+        });
+        helped.into_inner()
+    });
+    assert!(!pool.slots[1].left_asleep.load(Relaxed));
 }
 
 #[cfg(all(any(target_arch = "x86_64", target_arch = "aarch64"), not(miri)))]
