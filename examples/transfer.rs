@@ -5,13 +5,11 @@
 //! bundled digits unless given.
 
 use craneflow::nn::data::{self, Dataset};
+use craneflow::nn::functional::Padding;
 use craneflow::nn::layers::Call;
 use craneflow::prelude::*;
 use ndarray::{Array1, ArrayD, Axis};
 use std::error::Error;
-
-/// Pictures of each class for the new head.
-const FEW: usize = 10;
 
 fn main() -> Result<(), Box<dyn Error>> {
     let argument = |n| std::env::args().nth(n);
@@ -19,12 +17,14 @@ fn main() -> Result<(), Box<dyn Error>> {
     let seed = argument(2).map_or(Ok(1), |n| n.parse())?;
     let data = data::load(&name)?;
     let full = data.train.len() > 10_000;
+    // Passes over the first five digits, and pictures of each other one for the new head.
+    let (passes, few) = if full { (2, 10) } else { (30, 3) };
     let shape = data.train.input_shape().to_vec();
 
     let input = Input::new(shape.clone()).symbol();
     let convolution = |filters, name: &str| {
         let layer = Conv2D::new(filters, [3, 3]).name(name);
-        layer.activation(Activation::Relu)
+        layer.padding(Padding::Same).activation(Activation::Relu)
     };
     let y = MaxPool2D::new([2, 2]).call(&convolution(16, "first").call(&input));
     let base = Flatten::new().call(&convolution(32, "second").call(&y));
@@ -34,7 +34,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let start = std::time::Instant::now();
     let (x, labels) = part(&data.train, 0, usize::MAX);
     let mut first = Model::new(&[&input], &[&head])?.seed(seed);
-    train(&mut first, &x, &labels, if full { 2 } else { 30 })?;
+    train(&mut first, &x, &labels, passes)?;
 
     // The trained base, without its head, as one frozen layer of a new model.
     let mut features = Model::new(&[&input], &[&base])?;
@@ -43,10 +43,10 @@ fn main() -> Result<(), Box<dyn Error>> {
         let weight = first.weight(name)?;
         features.set_weight(name, &weight)?;
     }
-    let (few, few_labels) = part(&data.train, 5, FEW);
+    let (seen, seen_labels) = part(&data.train, 5, few);
     let (test, test_labels) = part(&data.test, 5, usize::MAX);
     let judge = |mut model: Model| -> Result<f64, NnError> {
-        train(&mut model, &few, &few_labels, 60)?;
+        train(&mut model, &seen, &seen_labels, 60)?;
         Ok(100.0 * model.evaluate(&test, &test_labels)?[1].1)
     };
     let frozen = features.layer().name("base").trainable(false);
@@ -56,7 +56,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let scratch = judge(Model::new(&[&input], &[&head])?.seed(seed))?;
     let seconds = start.elapsed().as_secs_f64();
     println!(
-        "seed {seed}: digits 5 to 9 from {FEW} pictures of each: {transferred:.2} % with the base of 0 to 4, \
+        "seed {seed}: digits 5 to 9 from {few} pictures of each: {transferred:.2} % with the base of 0 to 4, \
          {scratch:.2} % from nothing, {seconds:.1} s"
     );
     assert!(transferred > 60.0);

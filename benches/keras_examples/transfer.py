@@ -29,9 +29,9 @@ def part(folder, name, first, most=10**9):
 
 def base():
     return [
-        layers.Conv2D(16, 3, activation="relu"),
+        layers.Conv2D(16, 3, padding="same", activation="relu"),
         layers.MaxPooling2D(),
-        layers.Conv2D(32, 3, activation="relu"),
+        layers.Conv2D(32, 3, padding="same", activation="relu"),
         layers.Flatten(),
     ]
 
