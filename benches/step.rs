@@ -25,10 +25,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         let load = workload(name)?;
         let mut line = format!("{name:8}");
         for threads in [1, cores] {
-            let options = Options {
-                threads,
-                ..Options::default()
-            };
+            let options = Options::with_threads(threads);
             let mut step = Step::compile(&load.graph, &options)?;
             for (i, array) in load.inputs.iter().enumerate() {
                 step.set_array(i, array)?;
@@ -51,10 +48,7 @@ fn tiny(threads: usize) -> Result<(), Box<dyn Error>> {
     let x = b.input("x", Type::new(DType::F32, [4, 4]));
     let chain = (0..KERNELS).fold(x, |y, _| b.op(DotGeneral::matmul(2), &[y, x]));
     b.output("y", chain);
-    let options = Options {
-        threads,
-        ..Options::default()
-    };
+    let options = Options::with_threads(threads);
     let mut step = Step::compile(&Verified::graph(b.finish())?, &options)?;
     let ns = median(&mut step).as_secs_f64() * 1e9 / KERNELS as f64;
     println!("tiny      {ns:12.1} ns a kernel on {threads}");

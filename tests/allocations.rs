@@ -47,10 +47,7 @@ fn training(model: &str) -> Verified<Graph> {
 
 /// The compiled graph, with inputs of 0.01 or 3.
 fn step(graph: &Verified<Graph>, threads: usize) -> Step {
-    let options = Options {
-        threads,
-        ..Options::default()
-    };
+    let options = Options::with_threads(threads);
     let mut step = Step::compile(graph, &options).expect("compiles");
     for i in 0..step.inputs().len() {
         let ty = step.inputs()[i].ty.clone();

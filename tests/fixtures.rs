@@ -293,6 +293,7 @@ const DUMPED: Options = Options {
     plain: false,
     vector_bits: 128,
     threads: 1,
+    sharing: 8,
 };
 
 fn dump(case: &mut Case, pass: &str) -> Check {

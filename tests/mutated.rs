@@ -197,6 +197,7 @@ fn mutated_programs() {
                 plain,
                 vector_bits,
                 threads: 1,
+                sharing: 1,
             };
             let (program, _) = compile(graph.clone(), &options, &mut |_, _, _| {});
             texts.push(program.to_string());

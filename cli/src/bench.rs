@@ -174,12 +174,7 @@ pub(crate) struct Bench {
 
 impl Bench {
     pub(crate) fn new(mut load: Workload, threads: usize) -> Result<Bench> {
-        let mut options = Options {
-            threads,
-            ..Options::default()
-        };
-        options.codegen.threads = threads;
-        options.passes.threads = threads;
+        let options = Options::with_threads(threads);
         let mut step = Step::compile(&load.graph, &options)?;
         for (i, array) in load.inputs.drain(..).enumerate() {
             step.set_array(i, &array)?;

@@ -93,10 +93,7 @@ fn of_graph(args: &Args, graph: &Verified<Graph>) -> Result<(Vec<Port>, Vec<Arra
     let mut step = match args.interpret {
         true => None,
         false => {
-            let mut options = Options::default();
-            if args.threads > 0 {
-                options.threads = args.threads;
-            }
+            let options = Options::with_threads(args.threads);
             Some(Step::compile(graph, &options)?)
         }
     };

@@ -71,11 +71,7 @@ impl Engine {
                 graph,
             }
         } else {
-            let mut how = craneflow_runtime::Options::default();
-            if options.threads > 0 {
-                how.threads = options.threads;
-                how.codegen.threads = options.threads;
-            }
+            let how = craneflow_runtime::Options::with_threads(options.threads);
             let step = Step::compile(&graph, &how).map_err(|source| NnError::Compile {
                 name: graph.name.clone(),
                 source,

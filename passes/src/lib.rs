@@ -41,6 +41,9 @@ pub struct Options {
     pub vector_bits: usize,
     /// Most threads that schedule kernels, the caller included.
     pub threads: usize,
+    /// Threads that will share a kernel's work: the fewer, the larger are the blocks of a contraction, which
+    /// then reads less. No result depends on it.
+    pub sharing: usize,
 }
 
 impl Default for Options {
@@ -49,6 +52,7 @@ impl Default for Options {
             plain: false,
             vector_bits: 128,
             threads: 1,
+            sharing: 8,
         }
     }
 }

@@ -31,6 +31,7 @@ fn check(graph: Graph) {
             plain: true,
             vector_bits: 0,
             threads: 2,
+            sharing: 2,
         },
     ] {
         let (program, _) = compile(verified.clone(), &options, &mut |pass, unit, _| {

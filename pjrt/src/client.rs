@@ -53,18 +53,13 @@ impl Shared {
     fn new() -> Shared {
         let named = std::env::var(PLATFORM).ok().filter(|n| !n.is_empty());
         let platform = named.unwrap_or_else(|| NAME.to_string());
-        let mut how = Options::default();
         let threads = std::env::var(THREADS).ok().and_then(|t| t.parse().ok());
-        if let Some(threads) = threads.filter(|&t| t > 0) {
-            how.threads = threads;
-            how.codegen.threads = threads;
-        }
         Shared {
             hardware: Hardware::new(&platform),
             worker: Worker::start(),
             platform,
             version: format!("craneflow {}", env!("CARGO_PKG_VERSION")),
-            how,
+            how: Options::with_threads(threads.unwrap_or(0)),
             programs: Mutex::default(),
         }
     }

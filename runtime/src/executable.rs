@@ -24,7 +24,17 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Options {
-        let threads = crate::threads::cores();
+        Options::with_threads(0)
+    }
+}
+
+impl Options {
+    /// Compiles and runs on at most `threads` threads, the caller included; 0 is one for each core.
+    pub fn with_threads(threads: usize) -> Options {
+        let threads = match threads {
+            0 => crate::threads::cores(),
+            some => some,
+        };
         let codegen = craneflow_codegen::Options {
             threads,
             ..Default::default()
@@ -34,6 +44,7 @@ impl Default for Options {
             passes: craneflow_passes::Options {
                 vector_bits: craneflow_codegen::host_vector_bits(),
                 threads,
+                sharing: threads,
                 ..Default::default()
             },
             codegen,

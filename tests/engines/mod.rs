@@ -25,6 +25,7 @@ pub fn agree(graph: &Graph, x: &[Array]) {
             plain,
             vector_bits,
             threads,
+            sharing: threads,
         };
         let (program, _) = compile(verified.clone(), &passes, &mut |pass, unit, _| {
             if let Unit::Graph(g) = unit {

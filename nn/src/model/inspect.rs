@@ -66,11 +66,7 @@ impl Model {
         rows: &[usize],
     ) -> Result<(Vec<(String, f64)>, usize, usize), NnError> {
         let graph = self.train_graph(rows.len())?;
-        let mut options = Options::default();
-        if self.options.threads > 0 {
-            options.threads = self.options.threads;
-            options.codegen.threads = self.options.threads;
-        }
+        let options = Options::with_threads(self.options.threads);
         let name = graph.name.clone();
         let compiled = Step::compile(&graph, &options);
         let mut step = compiled.map_err(|source| NnError::Compile { name, source })?;

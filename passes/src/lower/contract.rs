@@ -64,7 +64,7 @@ pub(super) fn lower(
         operands
     };
     view.settle();
-    let blocking = Blocking::choose(&view, out.options.lanes(result.dtype));
+    let blocking = Blocking::choose(&view, &out.options);
     view.interleave(blocking.rows);
     let mut packed = None;
     if view.needs_pack(&blocking) {

@@ -1,15 +1,18 @@
 //! How a contraction is cut into register tiles and blocks.
 
 use super::view::View;
+use crate::Options;
 use craneflow_ir::loops::index::Index;
 
 /// Least multiply-adds of one grid item, to be worth a hand-over.
 const LEAST_WORK: usize = 1 << 17;
 /// Most multiply-adds of one grid item: with short k enough to use a panel of B well; with long k, where a
 /// tile alone is much, many tiles share a block of the panel.
-const MOST_WORK: (usize, usize) = (1 << 20, 1 << 24);
-/// Items that a contraction is cut into where its work allows.
+const MOST_WORK: (usize, usize) = (1 << 20, 1 << 26);
+/// Most items that a contraction is cut into where its work allows.
 const ITEMS: usize = 16;
+/// Items for each thread, where k is long: few, for each reads a part of A and B again.
+const SHARES: usize = 2;
 /// Bytes of a panel of B as deep as a block of k: half of L1.
 const PANEL: usize = 16 << 10;
 /// Most bytes of B that tiles walk over again and again, along rows: a part of L2.
@@ -27,7 +30,8 @@ const BLOCK: usize = 64 << 10;
 /// Steps of k in a round of the innermost loop, where whole axes are that short.
 const ROUND: usize = 16;
 
-/// A function of the shape and the width of vectors. The order of accumulation does not depend on it.
+/// A function of the shape, the width of vectors and how many threads share it. The order of accumulation does
+/// not depend on it.
 #[derive(Clone, Debug)]
 pub struct Blocking {
     /// Lanes of a vector.
@@ -58,7 +62,8 @@ pub struct Item {
 
 impl Blocking {
     /// The blocking of a contraction on vectors of `lanes` lanes.
-    pub fn choose(view: &View, lanes: usize) -> Blocking {
+    pub fn choose(view: &View, options: &Options) -> Blocking {
+        let lanes = options.lanes(view.dtype);
         let (m, n, k) = (view.m.count(), view.n.count(), view.k.count());
         let (rows, vectors, lanes) = register_tile(m, view.shared().unwrap_or(m), n, lanes);
         let width = vectors * lanes;
@@ -73,16 +78,20 @@ impl Blocking {
             whole: k <= WHOLE * depth,
             along_rows: false,
         };
-        blocking.cut(view, size);
+        let items = match blocking.whole {
+            true => ITEMS,
+            false => (SHARES * options.sharing).min(ITEMS),
+        };
+        blocking.cut(view, size, items);
         blocking
     }
 
     /// Chooses the block: the least traffic per multiply-add among those of the right amount of work.
-    fn cut(&mut self, view: &View, size: usize) {
+    fn cut(&mut self, view: &View, size: usize, items: usize) {
         let (m, n, k) = (view.m.count(), view.n.count(), view.k.count());
         let tile = (self.rows * self.width * k).max(1);
         let most = if self.whole { MOST_WORK.0 } else { MOST_WORK.1 };
-        let work = (view.work() / ITEMS).clamp(LEAST_WORK, most);
+        let work = (view.work() / items.max(1)).clamp(LEAST_WORK, most);
         let space = match self.whole {
             true => usize::MAX,
             false => BLOCK / (self.rows * self.width * size),
