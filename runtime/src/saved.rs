@@ -3,8 +3,8 @@
 //! The program as text with its kernels reduced to their interface, the estimated time of each kernel,
 //! the values of constants at their planned offsets, and the machine code.
 
+use crate::actions::Actions;
 use crate::executable::{CompileTimes, Executable, Options, constants, ports};
-use crate::workspace::Actions;
 use craneflow_codegen::pack::{bytes, number, put_bytes, put_number};
 use craneflow_codegen::{Code, CodegenError};
 use craneflow_ir::loops::{BufferKind, Kernel, Program};
