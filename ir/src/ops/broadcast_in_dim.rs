@@ -21,6 +21,11 @@ pub struct BroadcastInDim {
 }
 
 impl BroadcastInDim {
+    /// Whether the result of an operand of type `x` has its elements in the same order, none of them repeated.
+    pub fn is_reshape(&self, x: &Type) -> bool {
+        self.axes.is_sorted() && x.shape.iter().product::<usize>() == self.shape.iter().product()
+    }
+
     /// Whether axis `axis` of an operand of type `x` is repeated rather than kept.
     fn repeats(&self, x: &Type, axis: usize) -> bool {
         x.shape[axis] == 1 && self.shape[self.axes[axis]] != 1

@@ -184,6 +184,9 @@ fn unreshaped(body: &Graph, v: Value) -> Value {
     let node = body.def(v);
     match &node.op {
         Op::Reshape(_) => unreshaped(body, node.operands[0]),
+        Op::BroadcastInDim(b) if b.is_reshape(body.ty(node.operands[0])) => {
+            unreshaped(body, node.operands[0])
+        }
         _ => v,
     }
 }
