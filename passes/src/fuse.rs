@@ -107,6 +107,8 @@ pub(crate) fn cost(op: &Op) -> u32 {
             Exp | Expm1 | Log | Log1p | Tanh | Logistic | Sine | Cosine | Tan | Erf | Cbrt
             | Power | Atan2 | Remainder => 12,
             Divide | Sqrt | Rsqrt => 4,
+            // Two comparisons: a NaN stays one.
+            Maximum | Minimum => 2,
             _ => 1,
         },
         Op::Gather(_) | Op::DynamicSlice(_) | Op::Pad(_) => 3,
