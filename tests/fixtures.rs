@@ -104,6 +104,7 @@ fn split(text: &str) -> (Vec<String>, Vec<Case>) {
 
 /// Checks the files of the folders in `kinds`.
 fn check_folder(kinds: &[&str]) {
+    craneflow::import::install_host_functions();
     let mut paths = vec![];
     for kind in kinds {
         files(&root().join(kind), &mut paths);

@@ -28,6 +28,7 @@ fn is_mlir(text: &str) -> bool {
 
 /// Reads a graph or a program. Errors name the line and the column, in bytecode the byte.
 pub fn read(path: &Path) -> Result<Source> {
+    craneflow::import::install_host_functions();
     let bytes = std::fs::read(path).with_context(|| path.display().to_string())?;
     let of_mlir = |bytes: &[u8]| {
         let imported = stablehlo::import(bytes).map_err(|e| anyhow!("{}:{e}", path.display()))?;

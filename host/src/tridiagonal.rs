@@ -2,12 +2,13 @@
 
 use crate::config::has;
 use crate::matrix::{C, Matrix, matrices, parts, split, tensor};
-use craneflow_ir::Array;
 use craneflow_ir::host::HostFunction;
+use craneflow_ir::{Array, DType};
 
 /// `tridiagonal_solve(below, diagonal, above, b)`: elimination with rows swapped where that gives the larger
 /// pivot. Entry `i` of a diagonal is in row `i`: the first of `below` and the last of `above` count for
-/// nothing. With `perturb`, pivots that are no more than rounding errors are taken to be as large as those.
+/// nothing. With `perturb`, pivots that are no more than rounding errors of the type are taken to be as large as
+/// those, or as its smallest normal number.
 pub const TRIDIAGONAL_SOLVE: HostFunction = HostFunction {
     infer: |config, x| {
         let complex = has(config, "complex");
@@ -34,7 +35,10 @@ pub const TRIDIAGONAL_SOLVE: HostFunction = HostFunction {
             matrices(&parts, 1, n)
         };
         let (below, diagonal, above) = (rows(0), rows(1), rows(2));
-        let perturb = has(config, "perturb");
+        let perturb = has(config, "perturb").then(|| match b[0].ty.dtype {
+            DType::F64 => (f64::EPSILON, f64::MIN_POSITIVE),
+            _ => (f64::from(f32::EPSILON), f64::from(f32::MIN_POSITIVE)),
+        });
         let mut all = matrices(b, n, columns);
         for (i, b) in all.iter_mut().enumerate() {
             let d = [&below[i].data[..], &diagonal[i].data, &above[i].data];
@@ -48,7 +52,8 @@ pub const TRIDIAGONAL_SOLVE: HostFunction = HostFunction {
     },
 };
 
-fn solve([below, diagonal, above]: [&[C]; 3], b: &mut Matrix, perturb: bool) {
+/// `perturb` is the relative rounding error and the least pivot, if small ones are replaced.
+fn solve([below, diagonal, above]: [&[C]; 3], b: &mut Matrix, perturb: Option<(f64, f64)>) {
     let n = b.rows;
     // Row `i` of the upper triangle, from its diagonal on.
     let mut upper: Vec<[C; 3]> = (0..n)
@@ -80,10 +85,10 @@ fn solve([below, diagonal, above]: [&[C]; 3], b: &mut Matrix, perturb: bool) {
         }
     }
     let largest = upper.iter().flatten().map(|v| v.norm()).fold(0.0, f64::max);
-    let least = (largest * f64::EPSILON).max(f64::MIN_POSITIVE);
+    let least = perturb.map(|(error, least)| (largest * error).max(least));
     for i in (0..n).rev() {
         let mut pivot = upper[i][0];
-        if perturb && pivot.norm() < least {
+        if let Some(least) = least.filter(|&least| pivot.norm() < least) {
             pivot = C::new(least.copysign(pivot.re), 0.0);
         }
         for c in 0..b.columns {
@@ -91,7 +96,11 @@ fn solve([below, diagonal, above]: [&[C]; 3], b: &mut Matrix, perturb: bool) {
             for k in 1..3.min(n - i) {
                 sum -= upper[i][k] * b[(i + k, c)];
             }
-            b[(i, c)] = sum / pivot;
+            // The square of a small pivot would be 0.
+            b[(i, c)] = match pivot.im == 0.0 {
+                true => sum / pivot.re,
+                false => sum / pivot,
+            };
         }
     }
 }
