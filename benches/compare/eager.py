@@ -5,10 +5,14 @@
 
 Prints one line of JSON with medians in microseconds: `first` is tracing, compiling and running a program that is new;
 `compile` the part of it in the backend; `dispatch` a call of a small jitted function; `wait` the same with its result
-waited for; `many` a call with 60 arguments and 60 results.
+waited for; `many` a call with 60 arguments and 60 results. `W4`, `W5` are steps of these trainings, many in a row, and
+`W4 call`, `W5 call` calls with the same arguments, donated alike, and results, which copy them and compute nothing:
+what a call from Python costs whatever it computes.
 """
 import json
+import os
 import statistics
+import sys
 import time
 
 import jax
@@ -34,6 +38,24 @@ def calls(f, *x, wait=False, count=300):
     return statistics.median(timed(one) for _ in range(count))
 
 
+def steps(name, idle):
+    """Microseconds of a step of a training, or of a call like it that computes nothing."""
+    sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+    from peer_jax import Training
+    training = Training(name, "", 2)
+    if idle:
+        copied = lambda x: x + jnp.zeros((), x.dtype)
+        same = lambda carry, batch: (jax.tree.map(copied, carry), copied(batch[1]).ravel()[0])
+        training.run = jax.jit(same, donate_argnums=0)
+
+    def some(count=500):
+        for _ in range(count):
+            training.step()
+        training.wait()
+    some()
+    return statistics.median(timed(some) / 500 for _ in range(15))
+
+
 def main():
     x = jnp.ones((8, 8))
     jax.block_until_ready(jax.jit(lambda x: x + 1)(x))
@@ -54,6 +76,7 @@ def main():
         "dispatch": round(calls(add, x, x), 2),
         "wait": round(calls(add, x, x, wait=True), 2),
         "many": round(calls(many, *[x] * 60), 2),
+        **{name + " call" * idle: round(steps(name, idle), 2) for name in ("W4", "W5") for idle in (False, True)},
     }))
 
 

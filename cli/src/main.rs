@@ -47,7 +47,7 @@ enum Command {
     Run(run::Args),
     /// Measure a workload; prints one line of JSON
     Bench(bench::Args),
-    /// Where the time of a workload goes: each kernel's time, arithmetic, memory and share of what is possible
+    /// Where the time of a workload, or of the graph in a file, goes: each kernel's time, arithmetic, memory and share of what is possible
     Profile(profile::Args),
     /// Data sets: which there are, and how to get them
     Data(data::Args),

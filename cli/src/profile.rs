@@ -1,10 +1,12 @@
 //! `craneflow profile`: where the time of a step goes.
 
+use crate::arrays;
 use crate::bench::Bench;
-use anyhow::{Context, Result};
+use crate::source::{self, Source};
+use anyhow::{Context, Result, bail};
 use craneflow::codegen::Code;
 use craneflow::ir::loops::{BufferKind, Program};
-use craneflow::nn::workloads::workload;
+use craneflow::nn::workloads::{Workload, workload};
 use craneflow::runtime::profile::Row;
 use craneflow::runtime::{Profile, Roofline};
 use serde_json::json;
@@ -14,9 +16,12 @@ use std::time::{Duration, Instant};
 
 #[derive(clap::Args)]
 pub struct Args {
+    /// An .ir file, or StableHLO as text or bytecode; its inputs are made up
+    #[arg(required_unless_present = "workload")]
+    file: Option<PathBuf>,
     /// W1 to W8 are training steps, M1 to M10 single functions (`craneflow bench --list`)
-    #[arg(long)]
-    workload: String,
+    #[arg(long, conflicts_with = "file")]
+    workload: Option<String>,
     /// Threads
     #[arg(long, default_value_t = 2, value_parser = crate::train::positive)]
     threads: usize,
@@ -35,7 +40,7 @@ pub fn run(args: &Args) -> Result<()> {
     if args.threads == 1 {
         crate::bench::measure::stay_on_one_core();
     }
-    let load = workload(&args.workload)?;
+    let load = load(args)?;
     let roofline = Roofline::measure(args.threads)?;
     let mut bench = Bench::new(load, args.threads)?;
     let start = Instant::now();
@@ -54,6 +59,31 @@ pub fn run(args: &Args) -> Result<()> {
     print(args, &profile, &roofline, moved, bench.step.code())
 }
 
+/// What is profiled, and the values of its inputs.
+fn load(args: &Args) -> Result<Workload> {
+    let Some(path) = &args.file else {
+        return Ok(workload(args.workload.as_deref().unwrap_or_default())?);
+    };
+    let graph = match source::read(path)? {
+        Source::Graph(graph) => graph,
+        Source::Program(_) => bail!(
+            "{}: holds a program, which has been through the passes; profile its graph",
+            path.display()
+        ),
+    };
+    let types = || graph.inputs.iter().map(|i| graph.ty(i.value));
+    arrays::room("all inputs", arrays::bytes(types()))?;
+    let numbered = types().enumerate();
+    Ok(Workload {
+        inputs: numbered
+            .map(|(i, ty)| arrays::generated(ty, i as u64))
+            .collect(),
+        batches: vec![],
+        macs: 0,
+        graph,
+    })
+}
+
 /// Bytes that a run cannot do without: its inputs are read, its results written.
 fn moved(program: &Program) -> usize {
     let ends = |kind: &BufferKind| matches!(kind, BufferKind::Input(_) | BufferKind::Output(..));
@@ -69,6 +99,14 @@ fn vector_bits(code: &Code, kernel: usize) -> String {
         ""
     };
     format!("{}{mark}", code.vector_bits(kernel))
+}
+
+/// What the table is of.
+fn name(args: &Args) -> String {
+    match (&args.file, &args.workload) {
+        (Some(path), _) => path.display().to_string(),
+        (None, workload) => workload.clone().unwrap_or_default(),
+    }
 }
 
 /// A table of the slowest steps.
@@ -92,7 +130,7 @@ fn print(
     writeln!(
         out,
         "{}, {} threads: {:.3} ms a run, mean of {}; {:.3} ms of the shortest executions; {:.1} us between steps",
-        args.workload,
+        name(args),
         args.threads,
         total * 1e3,
         profile.runs(),

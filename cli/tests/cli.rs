@@ -347,6 +347,21 @@ fn a_profile_lists_kernels_and_writes_a_timeline() {
             .any(|e| e["ph"] == "X" && e["dur"].is_number())
     );
     bad(at.path(), 1, &["profile", "--workload", "W99"]);
+    bad(at.path(), 2, &["profile"]);
+}
+
+#[test]
+fn a_profile_of_a_file_makes_its_inputs_up() {
+    let at = folder();
+    let dump = good(at.path(), &["dump", "--workload", "W4"]);
+    std::fs::write(at.path().join("w4.ir"), dump).expect("written");
+    let args = ["profile", "w4.ir", "--seconds", "0.05", "--threads", "1"];
+    let table = good(at.path(), &args);
+    assert!(table.starts_with("w4.ir, 1 threads: "), "{table}");
+    let lowered = good(at.path(), &["dump", "w4.ir", "--after", "lower"]);
+    std::fs::write(at.path().join("lowered.ir"), lowered).expect("written");
+    let said = bad(at.path(), 1, &["profile", "lowered.ir"]);
+    assert!(said.contains("profile its graph"), "{said}");
 }
 
 /// More than any machine has, on every way to a run.

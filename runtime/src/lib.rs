@@ -1,6 +1,5 @@
 //! Executables, arena, thread pool.
 
-mod actions;
 pub mod arena;
 mod cost;
 pub mod executable;

@@ -1,18 +1,17 @@
 //! Executables as bytes: what another process of this machine needs to run a program without compiling.
 //!
 //! The program as text with its kernels reduced to their interface, the estimated time of each kernel,
-//! which buffers take the place of which, the values of constants at their planned offsets, and the machine code.
+//! the values of constants at their planned offsets, and the machine code.
 
-use crate::actions::Actions;
 use crate::executable::{CompileTimes, Executable, Options, constants, ports};
-
+use crate::workspace::Actions;
 use craneflow_codegen::pack::{bytes, number, put_bytes, put_number};
 use craneflow_codegen::{Code, CodegenError};
 use craneflow_ir::loops::{BufferKind, Kernel, Program};
 use craneflow_ir::native::Scalar;
 use craneflow_ir::text::parse_program;
 use craneflow_ir::{Array, Graph, Verified};
-use craneflow_passes::plan::{Place, Plan, plan_again};
+use craneflow_passes::plan::{Place, Plan, plan};
 use thiserror::Error;
 
 /// Why saved bytes are no executable for a graph.
@@ -42,11 +41,6 @@ impl Executable {
         for &time in &self.kernel_times {
             put_number(&mut out, time);
         }
-        put_number(&mut out, self.plan.heirs.len() as u64);
-        for &(heir, first) in &self.plan.heirs {
-            put_number(&mut out, heir as u64);
-            put_number(&mut out, first as u64);
-        }
         put_bytes(&mut out, self.constants.bytes());
         put_bytes(&mut out, &code);
         Some(out)
@@ -62,11 +56,10 @@ impl Executable {
         let Parts {
             mut program,
             kernel_times,
-            heirs,
             values,
             code,
         } = parts(saved).ok_or(LoadError::Damaged)?;
-        let plan = plan_again(&program, heirs).ok_or(LoadError::Damaged)?;
+        let plan = plan(&program);
         fill(&mut program, &plan, values).ok_or(LoadError::Damaged)?;
         let (inputs, outputs) = ports(graph);
         let kernels: Vec<&Kernel> = program.kernels.iter().collect();
@@ -127,8 +120,6 @@ struct Parts<'a> {
     program: Program,
     /// Estimated time of each kernel in picoseconds.
     kernel_times: Vec<u64>,
-    /// See [`Plan::heirs`].
-    heirs: Vec<(usize, usize)>,
     /// Constants at their offsets.
     values: &'a [u8],
     code: &'a [u8],
@@ -139,15 +130,10 @@ fn parts(mut saved: &[u8]) -> Option<Parts<'_>> {
     let program = parse_program(std::str::from_utf8(bytes(from)?).ok()?).ok()?;
     let times = program.kernels.iter().map(|_| number(from));
     let kernel_times = times.collect::<Option<Vec<u64>>>()?;
-    let count = number(from)?;
-    let mut index = || usize::try_from(number(from)?).ok();
-    let heirs = (0..count).map(|_| Some((index()?, index()?)));
-    let heirs = heirs.collect::<Option<Vec<_>>>()?;
     let (values, code) = (bytes(from)?, bytes(from)?);
     from.is_empty().then_some(Parts {
         program,
         kernel_times,
-        heirs,
         values,
         code,
     })
