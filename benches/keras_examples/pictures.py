@@ -131,10 +131,13 @@ def main(name, folder):
         test = sheets(folder, ["test_batch.png"], "test_lables.json")
     else:
         train, test = idx(folder, "train"), idx(folder, "t10k")
+    falling = lambda passes, steps: keras.optimizers.schedules.CosineDecay(0.002, passes * steps)
+    flipped = lambda *data: Changed(*data, flip=True, crop=3)
+    turned = lambda *data: Changed(*data, crop=2, degrees=8, zoom=0.1)
     build, epochs, batches = {
-        "cifar": (lambda: compiled(cifar(), 0.002), 5, lambda *data: Changed(*data, flip=True, crop=3)),
-        "mnist": (lambda: compiled(mnist(), 0.001), 3, lambda *data: Changed(*data, crop=2, degrees=8, zoom=0.1)),
-        "fashion": (lambda: compiled([resnet()], 0.002), 3, None),
+        "cifar": (lambda: compiled(cifar(), falling(5, 782)), 5, flipped),
+        "mnist": (lambda: compiled(mnist(), 0.001), 3, turned),
+        "fashion": (lambda: compiled([resnet()], falling(1, 938)), 1, None),
     }[name]
     runs(name, build, train, test, epochs, 64, batches)
 

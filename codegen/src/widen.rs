@@ -9,7 +9,7 @@ use iced_x86::{
     BlockEncoder, BlockEncoderOptions, Code, Decoder, DecoderOptions, Instruction,
     InstructionBlock, Mnemonic, OpKind, Register,
 };
-use rows::{How, Row, row};
+use rows::{How, Row, row, scalar};
 use std::collections::HashSet;
 
 /// Where the function is decoded and encoded; not 0, which marks added instructions.
@@ -340,72 +340,6 @@ impl Wide {
         }
         Ok(())
     }
-}
-
-/// Instructions on one element, which stay as they are.
-fn scalar(m: Mnemonic) -> bool {
-    use Mnemonic::*;
-    matches!(
-        m,
-        Movss
-            | Movsd
-            | Movd
-            | Movq
-            | Vmovss
-            | Vmovsd
-            | Vmovd
-            | Vmovq
-            | Vaddss
-            | Vaddsd
-            | Vsubss
-            | Vsubsd
-            | Vmulss
-            | Vmulsd
-            | Vdivss
-            | Vdivsd
-            | Vminss
-            | Vminsd
-            | Vmaxss
-            | Vmaxsd
-            | Vsqrtss
-            | Vsqrtsd
-            | Vroundss
-            | Vroundsd
-            | Vucomiss
-            | Vucomisd
-            | Vcmpss
-            | Vcmpsd
-            | Vcvtsi2ss
-            | Vcvtsi2sd
-            | Vcvttss2si
-            | Vcvttsd2si
-            | Vcvtss2sd
-            | Vcvtsd2ss
-            | Vfmadd132ss
-            | Vfmadd132sd
-            | Vfmadd213ss
-            | Vfmadd213sd
-            | Vfmadd231ss
-            | Vfmadd231sd
-            | Vfnmadd132ss
-            | Vfnmadd132sd
-            | Vfnmadd213ss
-            | Vfnmadd213sd
-            | Vfnmadd231ss
-            | Vfnmadd231sd
-            | Vfmsub132ss
-            | Vfmsub132sd
-            | Vfmsub213ss
-            | Vfmsub213sd
-            | Vfmsub231ss
-            | Vfmsub231sd
-            | Vfnmsub132ss
-            | Vfnmsub132sd
-            | Vfnmsub213ss
-            | Vfnmsub213sd
-            | Vfnmsub231ss
-            | Vfnmsub231sd
-    )
 }
 
 #[cfg(test)]

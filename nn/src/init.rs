@@ -121,7 +121,7 @@ impl Init {
                     Spread::TruncatedNormal => cut_normal(rng, variance),
                     Spread::Normal => {
                         let stddev = variance.sqrt() as f32;
-                        Box::new(move || stddev * rng.normal())
+                        normal(rng, shape, move |x| stddev * x)
                     }
                 }
             }
@@ -147,7 +147,7 @@ impl Init {
                 }
             }),
             Init::Uniform { low, high } => Box::new(move || rng.uniform_in(low, high)),
-            Init::Normal { mean, stddev } => Box::new(move || mean + stddev * rng.normal()),
+            Init::Normal { mean, stddev } => normal(rng, shape, move |x| mean + stddev * x),
         };
         Array::from_fn(ty, |_| Scalar::f32(draw()))
     }
@@ -168,6 +168,15 @@ fn cut_normal(rng: &mut Rng, variance: f64) -> Box<dyn FnMut() -> f32 + '_> {
             }
         }
     })
+}
+
+/// As many normal draws as a tensor has elements, each changed by `f`.
+fn normal<'a>(
+    rng: &mut Rng,
+    shape: &Shape,
+    f: impl Fn(f32) -> f32,
+) -> Box<dyn FnMut() -> f32 + 'a> {
+    listed(rng.normals(shape.count()).into_iter().map(f).collect())
 }
 
 fn listed<'a>(values: Vec<f32>) -> Box<dyn FnMut() -> f32 + 'a> {

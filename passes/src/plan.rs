@@ -1,6 +1,9 @@
 //! Places every buffer: lifetimes to offsets in one arena. The peak is known before anything runs.
 
-use craneflow_ir::loops::{Buf, BufferKind, Program, Step};
+mod replace;
+
+use craneflow_ir::loops::{Buf, BufferKind, KernelId, Program, Step};
+use replace::replaces;
 use std::cmp::Reverse;
 
 /// Alignment of every buffer in bytes.
@@ -26,6 +29,8 @@ pub enum Place {
 pub struct Plan {
     /// The place of each buffer of the program.
     pub places: Vec<Place>,
+    /// Buffers that take another's place when it is read for the last time, and the first that had the place.
+    pub heirs: Vec<(usize, usize)>,
     /// Bytes of inputs.
     pub input_bytes: usize,
     /// Bytes of results that replace no input.
@@ -34,7 +39,7 @@ pub struct Plan {
     pub constant_bytes: usize,
     /// Bytes of the arena.
     pub arena_bytes: usize,
-    /// The greatest sum of arena buffers alive at one step: no plan can need less.
+    /// The greatest sum of arena buffers alive at one step, where what takes another's place is one with it: no plan can need less.
     pub live_bytes: usize,
     /// Scratch bytes of one worker.
     pub scratch_bytes: usize,
@@ -67,8 +72,33 @@ type Temp = (usize, usize, Life);
 
 /// Plans the memory of a program whose donations are settled.
 pub fn plan(program: &Program) -> Plan {
-    let mut lives: Vec<Option<Life>> = vec![None; program.buffers.len()];
-    walk(&program.steps, &mut 0, &mut lives);
+    let walk = Walk::over(program);
+    let heirs = heirs(program, &walk);
+    settle(program, walk.lives, heirs).expect("an heir's life begins where the other's ends")
+}
+
+/// The plan of a program whose kernels have lost their statements, with the heirs that [`plan`] found when they had them. `None`
+/// where these cannot be heirs.
+pub fn plan_again(program: &Program, heirs: Vec<(usize, usize)>) -> Option<Plan> {
+    let lives = Walk::over(program).lives;
+    settle(program, lives, heirs)
+}
+
+fn settle(
+    program: &Program,
+    mut lives: Vec<Option<Life>>,
+    heirs: Vec<(usize, usize)>,
+) -> Option<Plan> {
+    for &(heir, first) in &heirs {
+        let [a, b] = [heir, first].map(|i| program.buffers.get(i));
+        let (a, b) = (a?, b?);
+        let temps = a.kind == BufferKind::Temp && b.kind == BufferKind::Temp;
+        let (of_heir, life) = (lives[heir].take()?, lives[first].as_mut()?);
+        if !temps || a.ty.bytes() != b.ty.bytes() || of_heir.first != life.last {
+            return None;
+        }
+        life.last = of_heir.last;
+    }
     let mut plan = Plan {
         places: vec![Place::Nowhere; program.buffers.len()],
         ..Plan::default()
@@ -105,7 +135,41 @@ pub fn plan(program: &Program) -> Plan {
         .max()
         .unwrap_or(0);
     place(&mut temps, &mut plan);
-    plan
+    for &(heir, first) in &heirs {
+        plan.places[heir] = plan.places[first];
+    }
+    plan.heirs = heirs;
+    Some(plan)
+}
+
+/// Buffers of the arena that take another's place: a launch writes the heir, and reads the other for the last time, element by
+/// element before it is overwritten. The first of all that had the place comes with each, in the order of launches.
+fn heirs(program: &Program, walk: &Walk) -> Vec<(usize, usize)> {
+    let mut first_of: Vec<usize> = (0..program.buffers.len()).collect();
+    let mut heirs = vec![];
+    for &(clock, kernel, args) in &walk.launches {
+        let kernel = program.kernel(kernel);
+        let temp = |i: usize| {
+            let b = args[i].0 as usize;
+            let alone = args.iter().filter(|a| a.0 as usize == b).count() == 1;
+            let temp = matches!(program.buffers[b].kind, BufferKind::Temp);
+            walk.lives[b].filter(|_| temp && alone)
+        };
+        let params = 0..args.len();
+        let born = |&i: &usize| temp(i).is_some_and(|l| l.first == clock);
+        let dies = |&i: &usize| temp(i).is_some_and(|l| l.last == clock && l.first < clock);
+        let mut dying: Vec<usize> = params.clone().filter(dies).collect();
+        for to in params.filter(born) {
+            let Some(at) = dying.iter().position(|&from| replaces(kernel, from, to)) else {
+                continue;
+            };
+            let from = dying.remove(at);
+            let [from, to] = [from, to].map(|i| args[i].0 as usize);
+            first_of[to] = first_of[from];
+            heirs.push((to, first_of[from]));
+        }
+    }
+    heirs
 }
 
 type Key = (Reverse<usize>, usize);
@@ -181,66 +245,94 @@ fn live_bytes(temps: &[Temp]) -> usize {
     usize::try_from(most).unwrap_or(usize::MAX)
 }
 
-fn walk(steps: &[Step], clock: &mut usize, lives: &mut [Option<Life>]) {
-    for step in steps {
-        match step {
-            Step::Launch { args, .. } => args.iter().for_each(|&b| touch(b, *clock, lives)),
-            Step::Copy { from, to } => [from, to]
-                .into_iter()
-                .for_each(|&b| touch(b, *clock, lives)),
-            Step::Interpret { args, results, .. } => args
-                .iter()
-                .chain(results)
-                .for_each(|&b| touch(b, *clock, lives)),
-            Step::While { cond, pred, body } => {
-                let first = *clock;
-                walk(cond, clock, lives);
-                touch(*pred, *clock, lives);
-                walk(body, clock, lives);
-                let last = *clock;
-                // What the loop touches lives through all of its iterations.
-                let inside = |l: &&mut Life| l.last >= first;
-                lives.iter_mut().flatten().filter(inside).for_each(|l| {
-                    l.first = l.first.min(first);
-                    l.last = last;
-                });
-            }
-            Step::Repeat { views, body, .. } => {
-                let first = *clock;
-                let sources = || views.iter().flat_map(|(_, view)| view.sources());
-                sources().for_each(|b| touch(b, first, lives));
-                // Only what views move to, or what was there before, is carried from turn to turn.
-                let carried: Vec<usize> = (0..lives.len())
-                    .filter(|&b| lives[b].is_some_and(|l| l.first < first))
-                    .chain(sources().map(|b| b.0 as usize))
-                    .collect();
-                let before: Vec<_> = carried.iter().map(|&b| lives[b].map(|l| l.last)).collect();
-                *clock += 1;
-                walk(body, clock, lives);
-                for (&b, before) in carried.iter().zip(before) {
-                    let used = sources().any(|s| s.0 as usize == b);
-                    if let Some(life) = &mut lives[b]
-                        && (used || Some(life.last) != before)
-                    {
-                        life.last = *clock;
-                    }
-                }
-            }
-            Step::Case { index, branches } => {
-                touch(*index, *clock, lives);
-                branches.iter().for_each(|b| walk(b, clock, lives));
-            }
-        }
-        *clock += 1;
-    }
+/// A walk over the steps of a program, in order.
+#[derive(Default)]
+struct Walk<'a> {
+    clock: usize,
+    lives: Vec<Option<Life>>,
+    /// Each launch and when it is.
+    launches: Vec<(usize, KernelId, &'a [Buf])>,
 }
 
-fn touch(b: Buf, now: usize, lives: &mut [Option<Life>]) {
-    let life = lives[b.0 as usize].get_or_insert(Life {
-        first: now,
-        last: now,
-    });
-    life.last = now;
+impl<'a> Walk<'a> {
+    fn over(program: &'a Program) -> Walk<'a> {
+        let mut walk = Walk {
+            lives: vec![None; program.buffers.len()],
+            ..Walk::default()
+        };
+        walk.steps(&program.steps);
+        walk
+    }
+
+    fn steps(&mut self, steps: &'a [Step]) {
+        for step in steps {
+            match step {
+                Step::Launch { kernel, args, .. } => {
+                    self.launches.push((self.clock, *kernel, args));
+                    args.iter().for_each(|&b| self.touch(b));
+                }
+                Step::Copy { from, to } => [from, to].into_iter().for_each(|&b| self.touch(b)),
+                Step::Interpret { args, results, .. } => {
+                    args.iter().chain(results).for_each(|&b| self.touch(b));
+                }
+                Step::While { cond, pred, body } => {
+                    let first = self.clock;
+                    self.steps(cond);
+                    self.touch(*pred);
+                    self.steps(body);
+                    let last = self.clock;
+                    // What the loop touches lives through all of its iterations.
+                    let inside = |l: &&mut Life| l.last >= first;
+                    self.lives
+                        .iter_mut()
+                        .flatten()
+                        .filter(inside)
+                        .for_each(|l| {
+                            l.first = l.first.min(first);
+                            l.last = last;
+                        });
+                }
+                Step::Repeat { views, body, .. } => {
+                    let first = self.clock;
+                    let sources = || views.iter().flat_map(|(_, view)| view.sources());
+                    sources().for_each(|b| self.touch(b));
+                    // Only what views move to, or what was there before, is carried from turn to turn.
+                    let carried: Vec<usize> = (0..self.lives.len())
+                        .filter(|&b| self.lives[b].is_some_and(|l| l.first < first))
+                        .chain(sources().map(|b| b.0 as usize))
+                        .collect();
+                    let before: Vec<_> = carried
+                        .iter()
+                        .map(|&b| self.lives[b].map(|l| l.last))
+                        .collect();
+                    self.clock += 1;
+                    self.steps(body);
+                    for (&b, before) in carried.iter().zip(before) {
+                        let used = sources().any(|s| s.0 as usize == b);
+                        if let Some(life) = &mut self.lives[b]
+                            && (used || Some(life.last) != before)
+                        {
+                            life.last = self.clock;
+                        }
+                    }
+                }
+                Step::Case { index, branches } => {
+                    self.touch(*index);
+                    branches.iter().for_each(|b| self.steps(b));
+                }
+            }
+            self.clock += 1;
+        }
+    }
+
+    fn touch(&mut self, b: Buf) {
+        let now = self.clock;
+        let life = self.lives[b.0 as usize].get_or_insert(Life {
+            first: now,
+            last: now,
+        });
+        life.last = now;
+    }
 }
 
 #[cfg(test)]

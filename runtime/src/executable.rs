@@ -1,8 +1,9 @@
 //! A compiled program without memory of its own: code, constants and a plan, shared between threads.
 
+use crate::actions::Actions;
 use crate::arena::{AlignedBuf, MemoryError};
 use crate::cost::picoseconds;
-use crate::workspace::Actions;
+
 use craneflow_codegen::{Code, CodegenError};
 use craneflow_ir::loops::{self, BufferKind, Program};
 use craneflow_ir::{Graph, Type, Verified};

@@ -1,5 +1,6 @@
 //! Executables, arena, thread pool.
 
+mod actions;
 pub mod arena;
 mod cost;
 pub mod executable;

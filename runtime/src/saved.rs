@@ -1,17 +1,18 @@
 //! Executables as bytes: what another process of this machine needs to run a program without compiling.
 //!
 //! The program as text with its kernels reduced to their interface, the estimated time of each kernel,
-//! the values of constants at their planned offsets, and the machine code.
+//! which buffers take the place of which, the values of constants at their planned offsets, and the machine code.
 
+use crate::actions::Actions;
 use crate::executable::{CompileTimes, Executable, Options, constants, ports};
-use crate::workspace::Actions;
+
 use craneflow_codegen::pack::{bytes, number, put_bytes, put_number};
 use craneflow_codegen::{Code, CodegenError};
 use craneflow_ir::loops::{BufferKind, Kernel, Program};
 use craneflow_ir::native::Scalar;
 use craneflow_ir::text::parse_program;
 use craneflow_ir::{Array, Graph, Verified};
-use craneflow_passes::plan::{Place, Plan, plan};
+use craneflow_passes::plan::{Place, Plan, plan_again};
 use thiserror::Error;
 
 /// Why saved bytes are no executable for a graph.
@@ -41,6 +42,11 @@ impl Executable {
         for &time in &self.kernel_times {
             put_number(&mut out, time);
         }
+        put_number(&mut out, self.plan.heirs.len() as u64);
+        for &(heir, first) in &self.plan.heirs {
+            put_number(&mut out, heir as u64);
+            put_number(&mut out, first as u64);
+        }
         put_bytes(&mut out, self.constants.bytes());
         put_bytes(&mut out, &code);
         Some(out)
@@ -56,10 +62,11 @@ impl Executable {
         let Parts {
             mut program,
             kernel_times,
+            heirs,
             values,
             code,
         } = parts(saved).ok_or(LoadError::Damaged)?;
-        let plan = plan(&program);
+        let plan = plan_again(&program, heirs).ok_or(LoadError::Damaged)?;
         fill(&mut program, &plan, values).ok_or(LoadError::Damaged)?;
         let (inputs, outputs) = ports(graph);
         let kernels: Vec<&Kernel> = program.kernels.iter().collect();
@@ -120,6 +127,8 @@ struct Parts<'a> {
     program: Program,
     /// Estimated time of each kernel in picoseconds.
     kernel_times: Vec<u64>,
+    /// See [`Plan::heirs`].
+    heirs: Vec<(usize, usize)>,
     /// Constants at their offsets.
     values: &'a [u8],
     code: &'a [u8],
@@ -130,10 +139,15 @@ fn parts(mut saved: &[u8]) -> Option<Parts<'_>> {
     let program = parse_program(std::str::from_utf8(bytes(from)?).ok()?).ok()?;
     let times = program.kernels.iter().map(|_| number(from));
     let kernel_times = times.collect::<Option<Vec<u64>>>()?;
+    let count = number(from)?;
+    let mut index = || usize::try_from(number(from)?).ok();
+    let heirs = (0..count).map(|_| Some((index()?, index()?)));
+    let heirs = heirs.collect::<Option<Vec<_>>>()?;
     let (values, code) = (bytes(from)?, bytes(from)?);
     from.is_empty().then_some(Parts {
         program,
         kernel_times,
+        heirs,
         values,
         code,
     })

@@ -4,7 +4,7 @@
 //! forms. What the row says otherwise is in `How`. Aligned moves become unaligned ones, for not
 //! every stack frame is aligned.
 
-use iced_x86::Code;
+use iced_x86::{Code, Mnemonic};
 
 /// How the operands of a row change.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -153,4 +153,70 @@ rows! {
     VEX_Vmovmskpd_r32_xmm => VEX_Vmovmskpd_r32_ymm, EVEX_Vpmovq2m_kr_zmm, Signs64;
     VEX_Vmovmskps_r64_xmm => VEX_Vmovmskps_r64_ymm, EVEX_Vpmovd2m_kr_zmm, Signs32;
     VEX_Vmovmskpd_r64_xmm => VEX_Vmovmskpd_r64_ymm, EVEX_Vpmovq2m_kr_zmm, Signs64;
+}
+
+/// Instructions on one element, which stay as they are.
+pub(crate) fn scalar(m: Mnemonic) -> bool {
+    use Mnemonic::*;
+    matches!(
+        m,
+        Movss
+            | Movsd
+            | Movd
+            | Movq
+            | Vmovss
+            | Vmovsd
+            | Vmovd
+            | Vmovq
+            | Vaddss
+            | Vaddsd
+            | Vsubss
+            | Vsubsd
+            | Vmulss
+            | Vmulsd
+            | Vdivss
+            | Vdivsd
+            | Vminss
+            | Vminsd
+            | Vmaxss
+            | Vmaxsd
+            | Vsqrtss
+            | Vsqrtsd
+            | Vroundss
+            | Vroundsd
+            | Vucomiss
+            | Vucomisd
+            | Vcmpss
+            | Vcmpsd
+            | Vcvtsi2ss
+            | Vcvtsi2sd
+            | Vcvttss2si
+            | Vcvttsd2si
+            | Vcvtss2sd
+            | Vcvtsd2ss
+            | Vfmadd132ss
+            | Vfmadd132sd
+            | Vfmadd213ss
+            | Vfmadd213sd
+            | Vfmadd231ss
+            | Vfmadd231sd
+            | Vfnmadd132ss
+            | Vfnmadd132sd
+            | Vfnmadd213ss
+            | Vfnmadd213sd
+            | Vfnmadd231ss
+            | Vfnmadd231sd
+            | Vfmsub132ss
+            | Vfmsub132sd
+            | Vfmsub213ss
+            | Vfmsub213sd
+            | Vfmsub231ss
+            | Vfmsub231sd
+            | Vfnmsub132ss
+            | Vfnmsub132sd
+            | Vfnmsub213ss
+            | Vfnmsub213sd
+            | Vfnmsub231ss
+            | Vfnmsub231sd
+    )
 }

@@ -14,6 +14,12 @@ use craneflow_ir::{Emit, Native};
 
 /// Most accumulators of one tile.
 const TILE: usize = 512;
+/// Fewest accumulators of a tile that is made narrower for threads to share the columns: four lines of `f32`.
+const NARROW: usize = 64;
+/// Tiles that are enough for threads to share.
+const SHARED: usize = 8;
+/// Elements reduced, of all columns, from which on it is worth while.
+const LONG: usize = 1 << 16;
 
 /// A column reduction found in a group.
 struct Column<'g> {
@@ -35,7 +41,11 @@ impl Elements<'_, '_> {
         let (Some(&width), false) = (shape.last(), found.is_empty()) else {
             return false;
         };
-        let tile = tile(width);
+        let most = found
+            .iter()
+            .map(|&(v, _)| g.ty(g.def(v).operands[0]).count())
+            .max();
+        let tile = tile(width, shape.count() / width.max(1), most.unwrap_or(0));
         let tiles = width / tile;
         k.set_grid(shape.count() / tile);
         let grid = k.grid();
@@ -136,12 +146,17 @@ impl Elements<'_, '_> {
     }
 }
 
-/// Accumulators per tile: the whole width when it fits, else its greatest divisor that does.
-fn tile(width: usize) -> usize {
-    if width <= TILE {
+/// Accumulators per tile, for `outer` times `width` sums of `elements` in all: the whole width when it fits, else its greatest
+/// divisor that does. Tiles are narrower where long sums would be too few for threads; a sum's order is the same in all.
+fn tile(width: usize, outer: usize, elements: usize) -> usize {
+    let most = match elements < LONG {
+        true => TILE,
+        false => (outer * width / SHARED).clamp(NARROW, TILE),
+    };
+    if width <= most {
         return width.max(1);
     }
-    let divisor = (1..=TILE)
+    let divisor = (1..=most)
         .rev()
         .find(|t| width.is_multiple_of(*t) && t % 16 == 0);
     divisor.unwrap_or(width)

@@ -1,0 +1,145 @@
+//! What a run does, in order: the steps of a program with what threads share of each.
+
+use crate::cost::Sharing;
+use craneflow_ir::loops::{self, Buf, KernelId, Program, View};
+use craneflow_ir::ops::Op;
+
+/// What a run does, in order. Launches are positions in [`Actions::launches`].
+#[derive(Debug)]
+pub(crate) enum Action {
+    Launch(usize),
+    Copy {
+        from: Buf,
+        to: Buf,
+    },
+    Interpret {
+        op: Box<Op>,
+        args: Vec<Buf>,
+        results: Vec<Buf>,
+    },
+    While {
+        cond: Numbered,
+        pred: Buf,
+        body: Numbered,
+    },
+    Repeat {
+        count: usize,
+        views: Vec<(Buf, View)>,
+        body: Numbered,
+    },
+    Case {
+        index: Buf,
+        branches: Vec<Numbered>,
+    },
+}
+
+/// Actions with the positions of their steps in the program, outer before inner.
+pub(crate) type Numbered = Vec<(usize, Action)>;
+
+/// A kernel with the buffers it takes.
+#[derive(Debug)]
+pub(crate) struct Launch {
+    pub kernel: KernelId,
+    pub args: Vec<Buf>,
+    /// Threads that share it.
+    pub budget: usize,
+    pub grid: usize,
+}
+
+/// The steps of a program, ready to be bound to addresses.
+#[derive(Debug)]
+pub(crate) struct Actions {
+    pub list: Numbered,
+    pub launches: Vec<Launch>,
+    /// For each buffer: where launches take it, as launch and parameter.
+    pub sites: Vec<Vec<(u32, u32)>>,
+    /// All views, sources first.
+    pub views: Vec<(Buf, View)>,
+    /// Steps so far, those inside others included.
+    count: usize,
+}
+
+/// How the steps of a program become actions.
+struct How<'a> {
+    /// Estimated time of each kernel in picoseconds.
+    times: &'a [u64],
+    /// Most threads that share a kernel.
+    threads: usize,
+    sharing: Sharing,
+}
+
+impl Actions {
+    /// The steps of a program whose kernels take about this many picoseconds each.
+    pub(crate) fn new(program: &Program, times: &[u64], threads: usize) -> Actions {
+        let mut actions = Actions {
+            list: vec![],
+            launches: vec![],
+            sites: vec![vec![]; program.buffers.len()],
+            views: vec![],
+            count: 0,
+        };
+        let mut how = How {
+            times,
+            threads,
+            sharing: Sharing::default(),
+        };
+        actions.list = actions.of_steps(program, &mut how, &program.steps);
+        actions
+    }
+
+    fn of_steps(&mut self, p: &Program, how: &mut How<'_>, steps: &[loops::Step]) -> Numbered {
+        let numbered = |s| {
+            self.count += 1;
+            (self.count - 1, self.of_step(p, how, s))
+        };
+        steps.iter().map(numbered).collect()
+    }
+
+    fn of_step(&mut self, p: &Program, how: &mut How<'_>, step: &loops::Step) -> Action {
+        match step {
+            loops::Step::Launch { kernel, args, .. } => {
+                let at = self.launches.len();
+                for (i, b) in args.iter().enumerate() {
+                    self.sites[b.0 as usize].push((at as u32, i as u32));
+                }
+                let k = p.kernel(*kernel);
+                let shared = how.sharing.pays(k.grid(), how.times[kernel.0 as usize]);
+                self.launches.push(Launch {
+                    kernel: *kernel,
+                    args: args.clone(),
+                    budget: if shared { how.threads } else { 1 },
+                    grid: k.grid(),
+                });
+                Action::Launch(at)
+            }
+            loops::Step::Copy { from, to } => Action::Copy {
+                from: *from,
+                to: *to,
+            },
+            loops::Step::Interpret { op, args, results } => Action::Interpret {
+                op: Box::new(op.clone()),
+                args: args.clone(),
+                results: results.clone(),
+            },
+            loops::Step::While { cond, pred, body } => Action::While {
+                cond: self.of_steps(p, how, cond),
+                pred: *pred,
+                body: self.of_steps(p, how, body),
+            },
+            loops::Step::Repeat { count, views, body } => {
+                self.views.extend(views);
+                Action::Repeat {
+                    count: *count,
+                    views: views.clone(),
+                    body: self.of_steps(p, how, body),
+                }
+            }
+            loops::Step::Case { index, branches } => Action::Case {
+                index: *index,
+                branches: (branches.iter())
+                    .map(|b| self.of_steps(p, how, b))
+                    .collect(),
+            },
+        }
+    }
+}
