@@ -83,7 +83,10 @@ fn glass_that_is_flat_shows_what_is_there() {
     let x = ArrayD::from_shape_fn(vec![3, 7, 9, 2], |at| {
         (at[0] * 50 + at[1] * 11 + at[2] * 3 + at[3]) as f32
     });
-    let flat: [&dyn Layer; 4] = [
+    // Chains without layers: shares of the picture itself, which add up to one.
+    let mixed = AugMix::new().depth(0);
+    let flat: [&dyn Layer; 5] = [
+        &mixed,
         &RandomPerspective::new(1.0, 0.0),
         &RandomPerspective::new(0.0, 1.0),
         &RandomElasticTransform::new(1.0, 0.0),
@@ -94,7 +97,9 @@ fn glass_that_is_flat_shows_what_is_there() {
         let difference = (y - &x).mapv(f32::abs).into_iter().fold(0.0, f32::max);
         assert!(difference < 1e-2, "{}: {difference}", layer.meta().kind);
     }
-    let uneven: [&dyn Layer; 3] = [
+    let mixed = AugMix::new().chains(2).depth(1);
+    let uneven: [&dyn Layer; 4] = [
+        &mixed,
         &RandomPerspective::new(1.0, 0.5),
         &RandomElasticTransform::new(1.0, 0.2),
         &RandAugment::new(),

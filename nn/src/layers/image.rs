@@ -20,7 +20,7 @@ pub use geometry::{
 
 pub use histogram::Equalization;
 pub use mix::{CutMix, MixUp};
-pub use policy::RandAugment;
+pub use policy::{AugMix, RandAugment};
 pub use warp::{RandomElasticTransform, RandomPerspective};
 
 use super::{Interpolation, Meta, layer, options};

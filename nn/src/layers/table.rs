@@ -70,6 +70,7 @@ static TABLE: &[(&str, Read)] = &[
     row::<EinsumDense>(),
     activation!("ELU", Activation::Elu(1.0)),
     row::<Embedding>(),
+    row::<AugMix>(),
     row::<Equalization>(),
     row::<Flatten>(),
     row::<GaussianDropout>(),

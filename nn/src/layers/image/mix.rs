@@ -6,15 +6,16 @@ use crate::layers::{Cx, Layer, Meta};
 use crate::tensor::Tensor;
 use craneflow_ir::{Cmp, DType, Type};
 
-/// Pairs that are drawn for a number; each serves with probability one half or more.
+/// Pairs that are drawn for a number. Each serves with probability `a! b! / (a + b)!`, at least a third for 1 and
+/// 2; where none does, the number is 0.
 const PAIRS: usize = 16;
 
-/// Numbers of the beta distribution with both parameters `alpha`, one for each sample: `[batch, 1, 1, 1]`.
-fn beta(cx: &mut Cx, x: &Tensor, alpha: f64) -> Tensor {
+/// Numbers of the beta distribution with these parameters, one for each sample: `[batch, 1, 1, 1]`.
+pub(super) fn beta(cx: &mut Cx, x: &Tensor, alpha: f64, beta: f64) -> Tensor {
     // Jöhnk: the share of one of two powers whose sum is at most 1.
     let shape = [x.dim(0), PAIRS];
-    let mut power = || cx.uniform(&shape).power(1.0 / alpha.max(1e-3));
-    let (a, b) = (power(), power());
+    let mut power = |of: f64| cx.uniform(&shape).power(1.0 / of.max(1e-3));
+    let (a, b) = (power(alpha), power(beta));
     let sum = &a + b;
     let zero = x.tracer().full(sum.ty(), 0.0);
     let serves = sum.compare(Cmp::Gt, 0.0).and(&sum.compare(Cmp::Le, 1.0));
@@ -102,7 +103,7 @@ impl MixUp {
 }
 
 mixing!(MixUp "mix_up", |self, cx, x| {
-    let kept = beta(cx, x, self.alpha);
+    let kept = beta(cx, x, self.alpha, self.alpha);
     (mixed(x, &kept), kept)
 });
 
@@ -125,7 +126,7 @@ impl CutMix {
 }
 
 mixing!(CutMix "cut_mix", |self, cx, x| {
-    let side = (1.0 - beta(cx, x, self.factor)).sqrt();
+    let side = (1.0 - beta(cx, x, self.factor, self.factor)).sqrt();
     let mut inside = |axis: usize| {
         let extent = x.shape()[axis] as f64;
         let length = (&side * extent).round();
