@@ -101,10 +101,8 @@ pub fn run(args: &Args) -> Result<()> {
     if let Some(path) = &args.log {
         job.callbacks.push(Box::new(CsvLogger::new(path)));
     }
-    if let Some(folder) = &args.tensorboard {
-        let board = TensorBoard::new(folder).histogram_freq(1);
-        job.callbacks.push(Box::new(board));
-    }
+    let board = args.tensorboard.as_ref().map(TensorBoard::new);
+    let mut board = board.map(|board| board.histogram_freq(1));
     if let Some(folder) = &args.backup {
         let backup = BackupAndRestore::new(folder);
         job.backup = Some(match args.backup_every {
@@ -124,7 +122,7 @@ pub fn run(args: &Args) -> Result<()> {
     saved::describe(&mut job.model, &job.origin, &job.front, &job.split.train);
     let start = Instant::now();
     let before = job.model.epochs();
-    fit(&mut job, args)?;
+    fit(&mut job, args, board.as_mut())?;
     let epochs = job.model.epochs() - before;
     let time = start.elapsed().as_secs_f64();
     let test = &job.split.test;
@@ -137,12 +135,19 @@ pub fn run(args: &Args) -> Result<()> {
         }
     }
     job.model.save(&args.save)?;
-    if let Some(folder) = &args.report {
+    if args.report.is_some() || board.is_some() {
         let (train, test) = (&job.split.train, &job.split.test);
-        let title = format!("{} on {}", job.origin.name(), train.name());
+        let model = args.recipe.as_ref().map(|path| path.display().to_string());
+        let model = model.unwrap_or_else(|| job.origin.name().to_string());
+        let title = format!("{model} on {}", train.name());
         let report = Report::collect(&title, &mut job.model, train, test, &job.front, job.batch)?;
-        report.write(folder)?;
-        println!("wrote {}", folder.join("index.html").display());
+        if let Some(folder) = &args.report {
+            report.write(folder)?;
+            println!("wrote {}", folder.join("index.html").display());
+        }
+        if let Some(board) = &mut board {
+            report.write_events(board, job.model.epochs().saturating_sub(1))?;
+        }
     }
     next_steps(args, job.split.train.name());
     Ok(())
@@ -195,7 +200,14 @@ fn described(args: &Args, path: &Path) -> Result<Job> {
 }
 
 /// Trains as the job says.
-fn fit(job: &mut Job, args: &Args) -> Result<()> {
+fn fit(job: &mut Job, args: &Args, board: Option<&mut TensorBoard>) -> Result<()> {
+    let mut callbacks: Vec<Box<dyn Callback + '_>> = vec![];
+    for callback in std::mem::take(&mut job.callbacks) {
+        callbacks.push(callback);
+    }
+    if let Some(board) = board {
+        callbacks.push(Box::new(board));
+    }
     let (train, test) = (&job.split.train, &job.split.test);
     let options = FitOptions {
         batch_size: job.batch,
@@ -206,7 +218,7 @@ fn fit(job: &mut Job, args: &Args) -> Result<()> {
             (_, true) => Verbose::Live,
             _ => Verbose::Auto,
         },
-        callbacks: std::mem::take(&mut job.callbacks),
+        callbacks,
         backup: job.backup.take(),
         ..FitOptions::default()
     };

@@ -31,7 +31,7 @@ pub use conv::{
 pub use cx::{Cx, Mode};
 pub use dense::{Dense, EinsumDense, Embedding, ReversibleEmbedding};
 pub use image::{
-    AutoContrast, CenterCrop, CutMix, Equalization, MixUp, RandAugment, RandomBrightness,
+    AugMix, AutoContrast, CenterCrop, CutMix, Equalization, MixUp, RandAugment, RandomBrightness,
     RandomColorJitter, RandomContrast, RandomCrop, RandomElasticTransform, RandomErasing,
     RandomFlip, RandomGaussianBlur, RandomGrayscale, RandomHue, RandomInvert, RandomPerspective,
     RandomPosterization, RandomRotation, RandomSaturation, RandomSharpness, RandomShear,

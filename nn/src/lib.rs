@@ -50,5 +50,5 @@ pub mod trace;
 pub mod workloads;
 
 pub use error::NnError;
-pub use model::{FitOptions, History, Model, Sequential, Target, Verbose};
+pub use model::{FitOptions, History, Model, Sequential, Target, Verbose, Wire};
 pub use tensor::{Tensor, Tracer};

@@ -23,7 +23,7 @@ mod training;
 
 pub use fit::{FitOptions, Verbose};
 pub use history::{Epoch, History, Logs};
-pub use inspect::Inspection;
+pub use inspect::{Inspection, Wire};
 
 use crate::engine::{Engine, Options};
 use crate::error::NnError;

@@ -6,6 +6,23 @@
 //! assert_eq!(digits.train.len() + digits.test.len(), 1797);
 //! ```
 //!
+//! Data of one's own are a table, or a folder with a folder of files for each class:
+//!
+//! ```no_run
+//! use craneflow_nn::data::{Table, folder::ClassFolder, images, prepare::{Preparation, Prepared}};
+//! let table = Table::read("houses.csv", b',')?;
+//! let (houses, _) = Prepared::fit(&table, &Preparation::new("price"))?.dataset(&table)?;
+//! let houses = houses.train_test_split(1, 0.2)?;
+//!
+//! let folder = ClassFolder::open("pictures", &images::ENDINGS)?;
+//! let size = images::natural_size(&folder.files[0].0)?;
+//! let pictures = images::load(&folder, "pictures", size)?;
+//! let pictures = pictures.train_test_split_stratified(1, 0.2)?;
+//! # Ok::<(), craneflow_nn::data::DataError>(())
+//! ```
+//!
+//! Each part gives `inputs()` and `labels()`, which `Model::fit` takes. Arrays of `ndarray` do as well.
+//!
 //! Readers check every size against the bytes at hand before they allocate, and report where in
 //! the file something is wrong. Nothing here uses the network; [`fetch_hint`] tells how to get
 //! the larger sets.

@@ -95,19 +95,34 @@ impl Model {
         Ok((times, step.peak_bytes(), step.program().kernels.len()))
     }
 
-    /// Layers with the shapes of what they give, and the positions of what they take: inputs first.
-    pub fn wiring(&self) -> Vec<(String, String, Vec<usize>)> {
-        let shape = |ty: &craneflow_ir::Type| {
-            let extents = ty.shape.iter().skip(1).map(usize::to_string);
-            extents.collect::<Vec<_>>().join("x")
-        };
-        let inputs = self.network.inputs.iter();
-        let inputs = inputs.map(|(name, input)| (name.clone(), shape(&input.batch(1)), vec![]));
-        let uses = self.network.uses.iter();
-        let uses = uses.map(|used| {
-            let from = used.x.iter().map(|(i, _)| *i).collect();
-            (used.name.clone(), shape(&used.types[0]), from)
+    /// Inputs, then layers, in an order in which each comes after what it takes.
+    pub fn wiring(&self) -> Vec<Wire> {
+        let extents = |ty: &craneflow_ir::Type| ty.shape.iter().skip(1).copied().collect();
+        let inputs = self.network.inputs.iter().map(|(name, input)| Wire {
+            name: name.clone(),
+            kind: "input",
+            shape: extents(&input.batch(1)),
+            from: vec![],
+        });
+        let uses = self.network.uses.iter().map(|used| Wire {
+            name: used.name.clone(),
+            kind: used.layer.meta().kind,
+            shape: extents(&used.types[0]),
+            from: used.x.iter().map(|(i, _)| *i).collect(),
         });
         inputs.chain(uses).collect()
     }
+}
+
+/// A layer of a model, or an input, and what it takes.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Wire {
+    /// Its name in the model.
+    pub name: String,
+    /// What it is: `conv2d`, or `input`.
+    pub kind: &'static str,
+    /// The shape of what it gives, without the batch.
+    pub shape: Vec<usize>,
+    /// Positions of what it takes, all before its own.
+    pub from: Vec<usize>,
 }

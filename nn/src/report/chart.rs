@@ -98,14 +98,17 @@ impl Chart {
     }
 }
 
-/// Least and greatest, apart from each other.
-fn bounds(numbers: impl Iterator<Item = f64> + Clone) -> (f64, f64) {
+/// Least and greatest of finite numbers, apart from each other; 0 and 1 for none.
+pub(crate) fn bounds(numbers: impl Iterator<Item = f64> + Clone) -> (f64, f64) {
     let low = numbers.clone().fold(f64::INFINITY, f64::min);
     let high = numbers.fold(f64::NEG_INFINITY, f64::max);
     match (low.is_finite(), high > low) {
         (false, _) => (0.0, 1.0),
         (true, true) => (low, high),
-        (true, false) => (low - 0.5, low + 0.5),
+        (true, false) => {
+            let half = if low == 0.0 { 0.5 } else { 0.5 * low.abs() };
+            (low - half, low + half)
+        }
     }
 }
 

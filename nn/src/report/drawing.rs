@@ -1,21 +1,14 @@
 //! A drawing of a model: a box for each layer, arrows for what flows.
 
 use super::canvas::{Anchor, Canvas, Svg};
-
-/// A box.
-pub(super) struct Node {
-    pub name: String,
-    pub shape: String,
-    /// Positions of what it takes, all before it.
-    pub from: Vec<usize>,
-}
+use crate::model::Wire;
 
 const WIDE: f64 = 250.0;
 const HIGH: f64 = 34.0;
 const GAP: f64 = 18.0;
 
 /// Boxes stand in rows: each below all that it takes. Boxes of a row are side by side.
-pub(super) fn svg(nodes: &[Node]) -> String {
+pub(super) fn svg(nodes: &[Wire]) -> String {
     let mut rows: Vec<usize> = vec![];
     for node in nodes {
         let above = node.from.iter().map(|&i| rows[i] + 1).max();
@@ -69,7 +62,8 @@ pub(super) fn svg(nodes: &[Node]) -> String {
         svg.rectangle(x, y, WIDE, HIGH, [0, 114, 178]);
         svg.rectangle(x + 1.0, y + 1.0, WIDE - 2.0, HIGH - 2.0, [238, 246, 251]);
         svg.text(x + 10.0, y + 22.0, &node.name, Anchor::Start);
-        svg.text(x + WIDE - 10.0, y + 22.0, &node.shape, Anchor::End);
+        let shape: Vec<String> = node.shape.iter().map(usize::to_string).collect();
+        svg.text(x + WIDE - 10.0, y + 22.0, &shape.join("x"), Anchor::End);
     }
     svg.finish()
 }

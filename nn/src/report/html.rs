@@ -1,8 +1,8 @@
 //! One page: text, tables and pictures, all inside of it.
 
-use super::Report;
 use super::canvas::escaped;
 use super::chart::histogram;
+use super::{Picture, Report};
 use std::fmt::Write;
 
 const STYLE: &str = "body{font-family:sans-serif;max-width:1120px;margin:2em auto;padding:0 1em;color:#222}\
@@ -10,7 +10,7 @@ h1{font-size:1.5em}h2{font-size:1.15em;margin-top:2em;border-bottom:1px solid #d
 table{border-collapse:collapse;font-size:13px}td,th{padding:3px 8px;text-align:right}th{font-weight:600;color:#555}\
 td:first-child,th:first-child{text-align:left}.row{display:flex;flex-wrap:wrap;gap:16px}\
 figure{margin:0;font-size:12px;color:#555;max-width:260px}figure img{image-rendering:pixelated;display:block;background:#eee}\
-pre{white-space:pre-wrap;font-size:12px;background:#f6f6f6;padding:6px;margin:2px 0}\
+pre{white-space:pre-wrap;overflow-wrap:anywhere;font-size:12px;background:#f6f6f6;padding:6px;margin:2px 0}\
 .node{display:inline-block;border:1px solid #0072b2;border-radius:6px;padding:4px 12px;background:#eef6fb;font-size:13px}\
 .bar{background:#0072b2;height:11px;display:inline-block}.wrong{background:#fde8dc}";
 
@@ -86,8 +86,8 @@ fn mistakes(p: &mut String, r: &Report) {
     *p += "<h2>Worst mistakes (held-out samples)</h2><div class=\"row\">";
     for m in &r.mistakes {
         *p += "<figure>";
-        if let Some(png) = &m.png {
-            let (w, h) = m.size;
+        if let Some(Picture { shape, png }) = &m.picture {
+            let [w, h] = shown(shape[1], shape[0]);
             let _ = write!(
                 p,
                 "<img alt=\"sample {}\" width=\"{w}\" height=\"{h}\" src=\"data:image/png;base64,{}\">",
@@ -108,6 +108,17 @@ fn mistakes(p: &mut String, r: &Report) {
     *p += "</div>";
 }
 
+/// The size of a picture on the page: small ones in whole multiples, so that pixels stay square.
+fn shown(width: usize, height: usize) -> [usize; 2] {
+    const LEAST: usize = 112;
+    const MOST: usize = 224;
+    let side = width.max(height).max(1);
+    match side {
+        0..=LEAST => [width, height].map(|n| n * (LEAST / side)),
+        _ => [width, height].map(|n| (n * side.min(MOST) / side).max(1)),
+    }
+}
+
 fn times(p: &mut String, r: &Report) {
     let whole: f64 = r.times.iter().map(|(_, t)| t).sum();
     if whole <= 0.0 {
@@ -116,6 +127,10 @@ fn times(p: &mut String, r: &Report) {
     *p += "<h2>Time of a training step by layer</h2><table><thead><tr><th>layers (fused ones together)</th><th>time</th><th>share</th><th></th></tr></thead><tbody>";
     for (name, time) in &r.times {
         let share = time / whole;
+        let name = match name.as_str() {
+            "" => "no layer: counters and the like",
+            name => name,
+        };
         let _ = write!(
             p,
             "<tr><td>{}</td><td>{:.1} us</td><td>{:.1} %</td><td style=\"text-align:left\"><span class=\"bar\" style=\"width:{:.0}px\"></span></td></tr>",

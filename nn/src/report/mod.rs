@@ -5,13 +5,15 @@ mod chart;
 mod drawing;
 mod html;
 
+use crate::callbacks::TensorBoard;
 use crate::checkpoint::write_whole;
 use crate::data::front::Front;
 use crate::data::images::floats;
 use crate::data::{Dataset, Labels};
 use crate::error::NnError;
 use crate::loss::Loss;
-use crate::model::{Inspection, Model};
+use crate::model::{Inspection, Model, Wire};
+pub(crate) use chart::bounds;
 use chart::{Chart, Series};
 use ndarray::{ArrayD, Axis, Slice};
 use std::path::Path;
@@ -26,7 +28,7 @@ pub struct Report {
     /// How many samples of each class (row) the model said to be of each (column).
     confusion: Option<Vec<Vec<usize>>>,
     mistakes: Vec<Mistake>,
-    layers: Vec<drawing::Node>,
+    layers: Vec<Wire>,
     times: Vec<(String, f64)>,
     weights: Vec<Weight>,
 }
@@ -34,10 +36,14 @@ pub struct Report {
 struct Mistake {
     sample: usize,
     said: String,
-    png: Option<Vec<u8>>,
-    /// Pixels on the page.
-    size: (usize, usize),
+    picture: Option<Picture>,
     text: Option<String>,
+}
+
+struct Picture {
+    /// `[height, width, channels]`.
+    shape: [usize; 3],
+    png: Vec<u8>,
 }
 
 struct Weight {
@@ -90,11 +96,7 @@ impl Report {
             classes: test.classes().to_vec(),
             confusion,
             mistakes,
-            layers: model
-                .wiring()
-                .into_iter()
-                .map(|(name, shape, from)| drawing::Node { name, shape, from })
-                .collect(),
+            layers: model.wiring(),
             weights: weights(model, &found),
             times: found.times,
         })
@@ -112,6 +114,27 @@ impl Report {
             write_whole(&folder.join(format!("{name}.png")), &chart.png())?;
         }
         write_whole(&folder.join("index.html"), html::page(self).as_bytes())
+    }
+}
+
+impl Report {
+    /// Writes the worst mistakes as pictures and as a table to event files, at the step of `epoch`.
+    pub fn write_events(&self, board: &mut TensorBoard, epoch: u64) -> Result<(), NnError> {
+        if self.mistakes.is_empty() {
+            return Ok(());
+        }
+        let cell = |text: &str| text.replace('|', "\\|").replace(['\n', '\r'], " ");
+        let mut table = "| | sample | the model says | |\n|---|---|---|---|\n".to_string();
+        for (i, mistake) in self.mistakes.iter().enumerate() {
+            let text = cell(mistake.text.as_deref().unwrap_or_default());
+            let said = cell(&mistake.said);
+            table += &format!("| {i} | {} | {said} | {text} |\n", mistake.sample);
+            if let Some(picture) = &mistake.picture {
+                let tag = format!("worst_mistakes/{i:02}");
+                board.write_png(&tag, epoch, picture.shape, &picture.png)?;
+            }
+        }
+        board.write_text("worst_mistakes", epoch, &table)
     }
 }
 
@@ -317,8 +340,7 @@ fn shown(test: &Dataset, front: &Front, sample: usize, said: String) -> Mistake 
     let mut mistake = Mistake {
         sample,
         said,
-        png: None,
-        size: (0, 0),
+        picture: None,
         text: None,
     };
     match (front, test.input_shape()) {
@@ -329,9 +351,10 @@ fn shown(test: &Dataset, front: &Front, sample: usize, said: String) -> Mistake 
         (_, &[height, width, channels @ (1 | 3)]) => {
             let byte = |x: &f32| (x.clamp(0.0, 1.0) * 255.0).round() as u8;
             let pixels: Vec<u8> = numbers.iter().map(byte).collect();
-            mistake.png = Some(png(width, height, channels, &pixels));
-            let scale = (112 / width.max(height)).max(1);
-            mistake.size = (width * scale, height * scale);
+            mistake.picture = Some(Picture {
+                shape: [height, width, channels],
+                png: png(width, height, channels, &pixels),
+            });
         }
         (Front::Table { prepared, .. }, _) => {
             let names = prepared.names();

@@ -14,7 +14,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-/// Writes numbers of each epoch, the table of layers and, if wanted, histograms of the weights to
+/// Writes numbers of each epoch, the graph and the table of layers and, if wanted, histograms of the weights to
 /// `train/` and `validation/` below a folder, under the tags that Keras uses.
 #[derive(Debug)]
 pub struct TensorBoard {
@@ -106,8 +106,23 @@ impl TensorBoard {
             .map(|x| (x.clamp(0.0, 1.0) * 255.0) as u8)
             .collect();
         let png = crate::report::png(width, height, channels, &pixels);
-        let value = record::image(tag, height, width, channels, &png);
-        self.train()?.value(step, value)
+        self.write_png(tag, step, [height, width, channels], &png)
+    }
+
+    /// Writes a PNG file of a picture `[height, width, channels]` under a tag.
+    pub fn write_png(
+        &mut self,
+        tag: &str,
+        step: u64,
+        shape: [usize; 3],
+        png: &[u8],
+    ) -> Result<(), NnError> {
+        self.train()?.value(step, record::image(tag, shape, png))
+    }
+
+    /// Writes a text in Markdown under a tag.
+    pub fn write_text(&mut self, tag: &str, step: u64, text: &str) -> Result<(), NnError> {
+        self.train()?.value(step, record::text(tag, text))
     }
 
     fn train(&mut self) -> Result<&mut Events, NnError> {
@@ -127,7 +142,10 @@ impl Callback for TensorBoard {
         let summary = run.model.summary();
         let text = format!("    {}", summary.replace('\n', "\n    "));
         let step = run.model.epochs();
-        self.train()?.value(step, record::text("model", &text))
+        let graph = record::graph(now(), &run.model.wiring());
+        let events = self.train()?;
+        events.write(graph)?;
+        events.value(step, record::text("model", &text))
     }
 
     fn on_batch_end(

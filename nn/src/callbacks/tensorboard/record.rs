@@ -1,5 +1,7 @@
 //! The bytes of TensorBoard's event files: records of events in the wire format of protocol buffers.
 
+use crate::model::Wire;
+
 /// A message being written.
 #[derive(Default)]
 pub(super) struct Message(pub Vec<u8>);
@@ -74,14 +76,46 @@ pub(super) fn scalar(tag: &str, x: f32) -> Message {
     Message::default().bytes(1, tag.as_bytes()).float(2, x)
 }
 
-/// A PNG file.
-pub(super) fn image(
-    tag: &str,
-    height: usize,
-    width: usize,
-    channels: usize,
-    png: &[u8],
-) -> Message {
+/// An event with the graph of a model: a node for each layer, with the shape of what it gives.
+pub(super) fn graph(time: f64, wires: &[Wire]) -> Message {
+    // A layer that is used again is another node.
+    let names: Vec<String> = wires
+        .iter()
+        .enumerate()
+        .map(|(i, wire)| {
+            let before = wires[..i].iter().filter(|w| w.name == wire.name).count();
+            match before {
+                0 => wire.name.clone(),
+                n => format!("{}_{n}", wire.name),
+            }
+        })
+        .collect();
+    let dimension =
+        |message: Message, extent: i64| message.message(2, Message::default().int(1, extent));
+    let node = |(wire, name): (&Wire, &String)| {
+        let named = Message::default().bytes(1, name.as_bytes());
+        let kind = named.bytes(2, wire.kind.as_bytes());
+        let node = wire
+            .from
+            .iter()
+            .fold(kind, |m, &i| m.bytes(3, names[i].as_bytes()));
+        // The batch may have any extent: -1.
+        let shape = dimension(Message::default(), -1);
+        let extents = wire.shape.iter().map(|&extent| extent as i64);
+        let shape = extents.fold(shape, dimension);
+        let shapes = Message::default().message(1, Message::default().message(7, shape));
+        let attribute = Message::default()
+            .bytes(1, b"_output_shapes")
+            .message(2, shapes);
+        node.message(5, attribute)
+    };
+    let nodes = wires.iter().zip(&names).map(node);
+    let graph = nodes.fold(Message::default(), |graph, node| graph.message(1, node));
+    event(time).bytes(4, &graph.0)
+}
+
+/// A PNG file of a picture `[height, width, channels]`.
+pub(super) fn image(tag: &str, [height, width, channels]: [usize; 3], png: &[u8]) -> Message {
     let image = Message::default()
         .int(1, height as i64)
         .int(2, width as i64)
@@ -169,6 +203,27 @@ mod tests {
         assert_eq!(crc32c(b"123456789"), 0xE306_9283);
         assert_eq!(crc32c(&[0; 32]), 0x8A91_36AA);
         assert_eq!(crc32c(&[0xFF; 32]), 0x62A8_AB43);
+    }
+
+    #[test]
+    fn a_layer_that_is_used_twice_is_two_nodes() {
+        let wire = |name: &str, from: &[usize]| Wire {
+            name: name.to_string(),
+            kind: "dense",
+            shape: vec![300],
+            from: from.to_vec(),
+        };
+        let graph = graph(0.0, &[wire("x", &[]), wire("d", &[0]), wire("d", &[1])]).0;
+        let node = |name: &str, from: &str| {
+            let node = Message::default().bytes(1, name.as_bytes());
+            node.bytes(2, b"dense").bytes(3, from.as_bytes()).0
+        };
+        for part in [node("d", "x"), node("d_1", "d")] {
+            assert!(graph.windows(part.len()).any(|found| found == part));
+        }
+        // The shape: any number of samples, 300.
+        let shape = [7 << 3 | 2, 18, 2 << 3 | 2, 11, 8];
+        assert!(graph.windows(5).any(|found| found == shape));
     }
 
     #[test]

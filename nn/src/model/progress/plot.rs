@@ -1,6 +1,7 @@
 //! Curves as letters: two by four points of a braille pattern in each cell.
 
 use super::number;
+use crate::report::bounds;
 use console::style;
 
 /// Numbers over time, in epochs.
@@ -21,22 +22,6 @@ struct Cells {
     height: usize,
     dots: Vec<u8>,
     marks: Vec<bool>,
-}
-
-/// The range of some numbers, wider than nothing.
-fn range(numbers: impl Iterator<Item = f64>) -> Option<(f64, f64)> {
-    let finite = numbers.filter(|x| x.is_finite());
-    let (low, high) = finite.fold((f64::INFINITY, f64::NEG_INFINITY), |(a, b), x| {
-        (a.min(x), b.max(x))
-    });
-    match high - low {
-        width if width > 0.0 => Some((low, high)),
-        0.0 => Some((
-            low - 0.5 * low.abs().max(1e-9),
-            high + 0.5 * high.abs().max(1e-9),
-        )),
-        _ => None,
-    }
 }
 
 impl Cells {
@@ -113,22 +98,19 @@ impl Curve {
         let rows = height.saturating_sub(2).max(1);
         let columns = width.saturating_sub(SCALE + 1).max(1);
         let mut cells = Cells::new(columns, rows);
-        let scale = range(all().map(|(_, y)| *y));
-        if let Some((low, high)) = scale {
-            let end = end.max(1e-9);
-            let place = |(x, y): &(f64, f64)| {
-                y.is_finite()
-                    .then(|| ((x / end).clamp(0.0, 1.0), (y - low) / (high - low)))
-            };
-            let points: Vec<(f64, f64)> = self.train.iter().filter_map(place).collect();
-            cells.line(&points);
-            let marks = self.validation.iter().filter_map(place);
-            marks.for_each(|point| cells.mark(point));
-        }
+        let (low, high) = bounds(all().map(|(_, y)| *y).filter(|y| y.is_finite()));
+        let place = |(x, y): &(f64, f64)| {
+            let x = (x / end.max(1e-9)).clamp(0.0, 1.0);
+            y.is_finite().then(|| (x, (y - low) / (high - low)))
+        };
+        let points: Vec<(f64, f64)> = self.train.iter().filter_map(place).collect();
+        cells.line(&points);
+        let marks = self.validation.iter().filter_map(place);
+        marks.for_each(|point| cells.mark(point));
         for row in 0..rows {
-            let side = match scale {
-                Some((_, high)) if row == 0 => number(high),
-                Some((low, _)) if row + 1 == rows => number(low),
+            let side = match row {
+                0 => number(high),
+                _ if row + 1 == rows => number(low),
                 _ => String::new(),
             };
             lines.push(format!("{side:>SCALE$}│{}", cells.row(row)));
