@@ -2,17 +2,18 @@
 
 mod classes;
 mod ctc;
+mod custom;
 mod described;
 mod pairs;
 mod regression;
 
 pub(crate) use classes::chosen;
+pub use custom::Custom;
 pub use regression::mean_squared_error;
 
 use crate::error::{Names, NnError};
 use crate::tensor::Tensor;
 use craneflow_ir::{DType, Type};
-use std::fmt;
 use std::sync::Arc;
 
 /// A loss. `from_logits`: the output of the model is what would go into a sigmoid or softmax, which
@@ -126,30 +127,6 @@ pub enum Loss {
     },
     /// A loss of the user's.
     Custom(Custom),
-}
-
-/// What a user's loss computes.
-type Terms = dyn Fn(&Tensor, &Tensor) -> Tensor + Send + Sync;
-
-/// A loss of the user's: a name and a function.
-#[derive(Clone)]
-pub struct Custom {
-    name: &'static str,
-    /// The labels are class numbers.
-    classes: bool,
-    terms: Arc<Terms>,
-}
-
-impl PartialEq for Custom {
-    fn eq(&self, other: &Custom) -> bool {
-        Arc::ptr_eq(&self.terms, &other.terms)
-    }
-}
-
-impl fmt::Debug for Custom {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Custom({})", self.name)
-    }
 }
 
 /// Losses without options, and those of classes from logits, by name; first Keras's name, then its

@@ -9,18 +9,19 @@
 
 mod binary;
 mod classes;
+mod custom;
 mod described;
 mod numbers;
 
 pub use binary::Curve;
 pub use classes::{Average, confusion_matrix};
+pub use custom::Custom;
 
 use crate::error::{Names, NnError};
 use crate::functional::softmax;
 use crate::loss::{Loss, mean_squared_error};
 use crate::tensor::Tensor;
 use craneflow_ir::DType;
-use std::fmt;
 use std::sync::Arc;
 
 /// A number that says how well a model does.
@@ -131,30 +132,6 @@ pub enum Metric {
     },
     /// A metric of the user's.
     Custom(Custom),
-}
-
-type Compute = dyn Fn(&Tensor, &Tensor) -> Tensor + Send + Sync;
-type Finish = dyn Fn(&[f64]) -> f64 + Send + Sync;
-
-/// A metric of the user's.
-#[derive(Clone)]
-pub struct Custom {
-    name: &'static str,
-    compute: Arc<Compute>,
-    /// From sums to the number; `None` for a mean.
-    finish: Option<Arc<Finish>>,
-}
-
-impl PartialEq for Custom {
-    fn eq(&self, other: &Custom) -> bool {
-        Arc::ptr_eq(&self.compute, &other.compute)
-    }
-}
-
-impl fmt::Debug for Custom {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Custom({})", self.name)
-    }
 }
 
 const HALF: f64 = 0.5;

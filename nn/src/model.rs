@@ -16,10 +16,12 @@ mod network;
 mod programs;
 mod progress;
 mod resume;
+mod sequential;
 mod state;
 mod summary;
 mod targets;
 mod training;
+mod weights;
 
 pub use fit::{FitOptions, Verbose};
 pub use history::{Epoch, History, Logs};
@@ -28,51 +30,24 @@ pub use inspect::{Inspection, Wire};
 use crate::engine::{Engine, Options};
 use crate::error::NnError;
 use crate::host::{Feed, to_ndarray};
-use crate::layers::{Call, Input, Symbol, Weight};
+use crate::layers::Symbol;
 use crate::loss::Loss;
 use crate::metrics::Metric;
-use crate::optim::{AVERAGE, Tuned};
+use crate::optim::Tuned;
 use crate::rng::Rng;
 use crate::text::TextVectorization;
 use batches::Batches;
 use craneflow_ir::{Array, Graph, Verified};
 use ndarray::{ArrayD, Axis, concatenate};
 use network::Network;
-use programs::{Part, Training};
+use programs::Part;
 use std::collections::BTreeMap;
+use targets::Training;
 
 pub(crate) use architecture::model as described;
 pub use nested::Nested;
-pub use programs::Target;
-
-/// Layers one after the other.
-pub struct Sequential {
-    input: Symbol,
-    output: Symbol,
-}
-
-impl Sequential {
-    /// A model of this input.
-    pub fn new(input: Input) -> Sequential {
-        let input = input.symbol();
-        Sequential {
-            output: input.clone(),
-            input,
-        }
-    }
-
-    /// Adds a layer at the end.
-    #[expect(clippy::should_implement_trait, reason = "the name that users know")]
-    pub fn add(mut self, layer: impl Call) -> Sequential {
-        self.output = layer.call(&self.output);
-        self
-    }
-
-    /// The model, or what is wrong with it.
-    pub fn build(self) -> Result<Model, NnError> {
-        Model::new(&[&self.input], &[&self.output])
-    }
-}
+pub use sequential::Sequential;
+pub use targets::Target;
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Kind {
@@ -197,59 +172,12 @@ impl Model {
         self.add_training_state();
     }
 
-    /// Sets whether the weights of a layer are trained, by its name, or by the path `outer/inner` of
-    /// a layer within another. The optimizer starts anew.
-    pub fn set_trainable(&mut self, layer: &str, trainable: bool) -> Result<(), NnError> {
-        self.pull();
-        let within = format!("{}.", layer.replace('/', "."));
-        let weights = self.network.weights.iter();
-        if !weights.clone().any(|w| w.name.starts_with(&within)) {
-            let layers = weights.filter_map(|w| Some(w.name.rsplit_once('.')?.0.to_string()));
-            let mut known: Vec<String> = layers.collect();
-            known.dedup();
-            return Err(NnError::Unknown {
-                what: "layer with weights called",
-                name: layer.to_string(),
-                known: known.iter().collect(),
-            });
-        }
-        let mut frozen = (*self.network.frozen).clone();
-        match trainable {
-            true => frozen.remove(layer),
-            false => frozen.insert(layer.to_string()),
-        };
-        self.network.freeze(frozen)?;
-        self.renew_training();
-        Ok(())
-    }
-
     /// The model as a layer of another one, with copies of its weights to start from.
     pub fn layer(&mut self) -> Nested {
         self.pull();
         let weights = self.network.weights.iter().zip(&self.state);
         let values = weights.map(|(w, value)| (w.name.clone(), value.clone()));
         Nested::new(self.network.clone(), values.collect())
-    }
-
-    /// Puts the moving averages of the weights in their place, if the optimizer keeps them.
-    pub fn use_averages(&mut self) -> Result<(), NnError> {
-        self.pull();
-        let mut found = false;
-        for index in 0..self.network.weights.len() {
-            let average = format!("{}.{AVERAGE}", self.network.weights[index].name);
-            let part = self.parts.iter().position(|p| p.name == average);
-            if let Some(part) = part {
-                self.state[index] = self.state[part].clone();
-                found = true;
-            }
-        }
-        self.version += 1;
-        match found {
-            true => Ok(()),
-            false => Err(NnError::Empty {
-                what: "moving averages; compile it with an optimizer.moving_average(..)",
-            }),
-        }
     }
 
     /// Keeps what makes numbers of the texts that the model is for, under a name: it is saved and
@@ -316,59 +244,6 @@ impl Model {
         programs::predict(&self.network, batch)
     }
 
-    /// What describes the weights, in the order of the layers.
-    pub fn weights(&self) -> &[Weight] {
-        &self.network.weights
-    }
-
-    /// How many numbers the weights hold, and how many of them are trained.
-    pub fn parameters(&self) -> (usize, usize) {
-        summary::parameters(&self.network)
-    }
-
-    /// A copy of the weight of this name.
-    pub fn weight(&mut self, name: &str) -> Result<ArrayD<f32>, NnError> {
-        self.pull();
-        let index = self.weight_index(name)?;
-        Ok(to_ndarray(&self.state[index]).expect("weights are f32"))
-    }
-
-    /// Replaces the weight of this name.
-    pub fn set_weight<'a>(
-        &mut self,
-        name: &str,
-        value: impl Into<Feed<'a>>,
-    ) -> Result<(), NnError> {
-        self.pull();
-        let index = self.weight_index(name)?;
-        let value = value.into();
-        if *value.ty() != self.parts[index].ty {
-            return Err(NnError::Feed {
-                name: name.to_string(),
-                expected: self.parts[index].ty.clone(),
-                found: value.ty().clone(),
-            });
-        }
-        self.state[index] = value.array();
-        self.version += 1;
-        Ok(())
-    }
-
-    /// Copies of all weights.
-    pub(crate) fn weight_arrays(&mut self) -> Vec<(String, Array)> {
-        self.pull();
-        let weights = self.network.weights.iter().zip(&self.state);
-        weights.map(|(w, x)| (w.name.clone(), x.clone())).collect()
-    }
-
-    /// Replaces weights by copies that were made of them.
-    pub(crate) fn set_weight_arrays(&mut self, copies: &[(String, Array)]) -> Result<(), NnError> {
-        for (name, array) in copies {
-            self.set_weight(name, array)?;
-        }
-        Ok(())
-    }
-
     /// The outputs for samples `x`, computed in batches of 32.
     pub fn predict<'a>(&mut self, x: impl Into<Feed<'a>>) -> Result<ArrayD<f32>, NnError> {
         Ok(self.predict_all(&[x.into()], 32)?.remove(0))
@@ -398,16 +273,6 @@ impl Model {
             concatenate(Axis(0), &views).expect("batches of one model have one shape")
         };
         Ok(results.iter().map(join).collect())
-    }
-
-    fn weight_index(&self, name: &str) -> Result<usize, NnError> {
-        let weights = &self.network.weights;
-        let index = weights.iter().position(|w| w.name == name);
-        index.ok_or_else(|| NnError::Unknown {
-            what: "weight",
-            name: name.to_string(),
-            known: weights.iter().map(|w| &w.name).collect(),
-        })
     }
 
     fn training(&self, before: &'static str) -> Result<&Training, NnError> {

@@ -1,7 +1,7 @@
 //! Samples cut into batches and put into the inputs of programs.
 
 use super::network::{Network, numbered};
-use super::programs::Target;
+use super::targets::Target;
 use crate::engine::Engine;
 use crate::error::{Layer, NnError};
 use crate::host::Feed;

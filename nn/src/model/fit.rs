@@ -3,7 +3,7 @@
 use super::batches::Batches;
 use super::feeder::{Ready, Samples, Streamed};
 use super::history::{History, Logs};
-use super::programs::Report;
+use super::targets::Report;
 use super::training::Validation;
 use super::{Kind, Model};
 use crate::callbacks::{BackupAndRestore, Callback};

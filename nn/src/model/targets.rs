@@ -1,10 +1,94 @@
-//! What a model is trained for, as text that files hold: a model that was opened can be evaluated.
+//! What a model is trained for; also as text that files hold, so that a model that was opened can be evaluated.
 
-use super::{Model, Target};
+use super::Model;
+use super::network::Network;
 use crate::describe::Setting;
 use crate::describe::document::{self, Node, RecipeError};
 use crate::loss::Loss;
+use crate::metrics::Metric;
+use crate::optim::Tuned;
 use std::path::Path;
+
+/// How a model is trained.
+pub(crate) struct Training {
+    pub optimizer: Tuned,
+    /// What the first outputs are trained for.
+    pub targets: Vec<Target>,
+}
+
+/// What an output of a model is trained for.
+#[derive(Clone, Debug)]
+pub struct Target {
+    /// The loss of the output.
+    pub loss: Loss,
+    /// What the loss is multiplied by in the sum of all.
+    pub weight: f64,
+    /// What is reported besides.
+    pub metrics: Vec<Metric>,
+}
+
+impl Target {
+    /// This loss, with weight 1 and no metrics.
+    pub fn new(loss: Loss) -> Target {
+        Target {
+            loss,
+            weight: 1.0,
+            metrics: vec![],
+        }
+    }
+
+    /// Sets what the loss is multiplied by in the sum of all.
+    pub fn weight(mut self, weight: f64) -> Target {
+        self.weight = weight;
+        self
+    }
+
+    /// Sets what is reported besides.
+    pub fn metrics(mut self, metrics: &[Metric]) -> Target {
+        self.metrics = metrics.to_vec();
+        self
+    }
+}
+
+/// A number that programs report: its name, and the metric that it is of, unless it is a loss.
+#[derive(Clone, Debug)]
+pub(crate) struct Report {
+    pub name: String,
+    pub metric: Option<Metric>,
+}
+
+impl Training {
+    /// What programs report, in order: the loss; with several targets, the loss of each; the metrics.
+    pub fn reports(&self, network: &Network) -> Vec<Report> {
+        let several = self.targets.len() > 1;
+        let mut reports: Vec<Report> = vec![];
+        let mut add = |name: String, metric: Option<Metric>| {
+            let same = |n: &str| reports.iter().any(|r| r.name == n);
+            let mut numbered = name.clone();
+            let mut number = 0;
+            while same(&numbered) {
+                number += 1;
+                numbered = format!("{name}_{number}");
+            }
+            let name = numbered;
+            reports.push(Report { name, metric });
+        };
+        add("loss".to_string(), None);
+        for (i, _) in self.targets.iter().enumerate().filter(|_| several) {
+            add(format!("{}_loss", network.output_name(i)), None);
+        }
+        for (i, target) in self.targets.iter().enumerate() {
+            for metric in &target.metrics {
+                let name = match several {
+                    true => format!("{}_{}", network.output_name(i), metric.name()),
+                    false => metric.name().to_string(),
+                };
+                add(name, Some(metric.clone()));
+            }
+        }
+        reports
+    }
+}
 
 /// Where it is kept in the metadata of a file.
 pub(super) const KEY: &str = "targets";
