@@ -18,7 +18,7 @@ AdaptiveAveragePooling1D=AdaptiveAveragePool1D AdaptiveAveragePooling2D=Adaptive
 AdaptiveAveragePooling3D=AdaptiveAveragePool3D AdaptiveMaxPooling1D=AdaptiveMaxPool1D
 AdaptiveMaxPooling2D=AdaptiveMaxPool2D AdaptiveMaxPooling3D=AdaptiveMaxPool3D Add=Add
 AdditiveAttention=Attention::additive AlphaDropout=AlphaDropout Attention=Attention
-AugMix=AugMix AutoContrast=AutoContrast Average=Average MelSpectrogram=MelSpectrogram STFTSpectrogram=StftSpectrogram
+AugMix=AugMix ContrastLimitedAdaptiveHistogramEqualization=Clahe AutoContrast=AutoContrast Average=Average MelSpectrogram=MelSpectrogram STFTSpectrogram=StftSpectrogram
 RandomColorJitter=RandomColorJitter RandomGaussianBlur=RandomGaussianBlur RandomSharpness=RandomSharpness
 AveragePooling1D=AveragePool1D AveragePooling2D=AveragePool2D AveragePooling3D=AveragePool3D
 AvgPool1D=AveragePool1D AvgPool2D=AveragePool2D AvgPool3D=AveragePool3D BatchNormalization=BatchNorm
@@ -138,7 +138,7 @@ NONE = {
     **{name: "runs another framework" for name in ["FlaxLayer", "JaxLayer", "TFSMLayer", "TorchModuleWrapper"]},
     **{
         name: LATER
-        for name in """ContrastLimitedAdaptiveHistogramEqualization MaxNumBoundingBoxes STFT
+        for name in """MaxNumBoundingBoxes STFT
         STFTInitializer""".split()
     },
     "LossScaleOptimizer": "weights are f32; nothing is scaled",

@@ -98,6 +98,7 @@ fn layers_of_images() {
     again(&image(RandomPerspective::new(0.5, 0.3).fill(1.0)));
     again(&image(RandomElasticTransform::new(0.5, 0.1).sigma(2.0)));
     again(&image(RandAugment::new().layers(3)));
+    again(&image(Clahe::new().tiles([2, 3]).clip_limit(2.0)));
     again(&image(AugMix::new().chains(2).depth(1)));
     again(&image(Equalization::new().bins(64)));
     again(&image(MixUp::new(0.4)));

@@ -18,7 +18,7 @@ pub use geometry::{
     RandomCrop, RandomFlip, RandomRotation, RandomShear, RandomTranslation, RandomZoom,
 };
 
-pub use histogram::Equalization;
+pub use histogram::{Clahe, Equalization};
 pub use mix::{CutMix, MixUp};
 pub use policy::{AugMix, RandAugment};
 pub use warp::{RandomElasticTransform, RandomPerspective};

@@ -71,6 +71,7 @@ static TABLE: &[(&str, Read)] = &[
     activation!("ELU", Activation::Elu(1.0)),
     row::<Embedding>(),
     row::<AugMix>(),
+    row::<Clahe>(),
     row::<Equalization>(),
     row::<Flatten>(),
     row::<GaussianDropout>(),
