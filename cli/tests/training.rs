@@ -215,7 +215,7 @@ fn a_table_is_described_trained_and_predicted() {
     std::fs::write(at.join("wrong.toml"), wrong).expect("writes");
     let message = bad(at, &["train", "wrong.toml"]);
     assert!(
-        message.contains("wrong.toml:29:10: training.epochs: expected a whole number"),
+        message.contains("wrong.toml:30:10: training.epochs: expected a whole number"),
         "{message}"
     );
     assert!(bad(at, &["train", "none.toml"]).contains("none.toml"));

@@ -142,6 +142,18 @@ pub enum NnError {
         expected: Type,
         found: Type,
     },
+    /// Labels that an output cannot be compared with.
+    #[error(
+        "the output of {layer} is {output}, which takes labels {expected}; found {found}{}{}",
+        difference(expected, found),
+        pooled(expected, found)
+    )]
+    Labels {
+        layer: String,
+        output: Type,
+        expected: Type,
+        found: Type,
+    },
     #[error("input {name} has no value; the inputs are {inputs}")]
     MissingFeed { name: String, inputs: Names },
     #[error("there is no input {name}; the inputs are {inputs}")]
@@ -261,6 +273,16 @@ impl fmt::Display for DTypes {
             DTypes::One(t) => t.fmt(f),
             DTypes::Words(w) => f.write_str(w),
         }
+    }
+}
+
+/// What is often missing where labels have fewer axes than they should.
+fn pooled(expected: &Type, found: &Type) -> &'static str {
+    match expected.rank() > found.rank() {
+        true => {
+            ". For one label a sample, put a Flatten or global pooling layer before it (a recurrent layer: return_sequences = false)"
+        }
+        false => "",
     }
 }
 

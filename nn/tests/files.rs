@@ -331,3 +331,15 @@ fn texts_are_cut_into_words_characters_or_byte_pairs() {
         "{error}"
     );
 }
+
+/// A saved description is read where its samples are not; they are missed when they are needed.
+#[test]
+fn samples_that_are_not_there_are_missed_where_they_are_named() {
+    for kind in ["", "kind = 'images'", "kind = 'text'", "target = 'y'"] {
+        let text = format!("[data]\ntrain = 'nowhere'\n{kind}\n[model]\nlayers = []\n");
+        let recipe = Recipe::parse(Path::new("m.toml"), &text).expect("is good");
+        let error = recipe.load_data().err().expect("is not there").to_string();
+        let expected = "m.toml:2:9: data.train: there is no file or folder nowhere";
+        assert!(error.starts_with(expected), "{error}");
+    }
+}

@@ -11,7 +11,7 @@ use craneflow_nn::metrics::Metric;
 use craneflow_nn::optim::Sgd;
 use craneflow_nn::trace::{f32s, i32s, trace};
 use craneflow_nn::{FitOptions, Model, NnError, Sequential, Tensor, Verbose};
-use ndarray::{Array1, Array2};
+use ndarray::{Array1, Array2, Array3};
 
 /// The message of tracing `f` over tensors of these types.
 fn check(inputs: &[Type], f: impl FnOnce(&[Tensor]) -> Tensor, expected: &str) {
@@ -263,6 +263,20 @@ fn data_is_checked() {
     assert_eq!(
         message(model.fit(&x, &label, quiet())),
         "label 3 of sample 4 is out of range for the 3 classes of the model"
+    );
+    let mut unpooled = Sequential::new(Input::new([5, 4]))
+        .add(Dense::new(3))
+        .build()
+        .expect("a model");
+    let loss = Loss::SparseCategoricalCrossentropy { from_logits };
+    unpooled
+        .compile(Sgd::new(0.1), loss, &[])
+        .expect("compiles");
+    let x3 = Array3::<f32>::zeros((6, 5, 4));
+    assert_eq!(
+        message(unpooled.fit(&x3, &y, quiet())),
+        "the output of dense is f32[6,5,3], which takes labels i32[6,5]; found i32[6]: 1 axes instead of 2. For one \
+         label a sample, put a Flatten or global pooling layer before it (a recurrent layer: return_sequences = false)"
     );
     let zero = FitOptions {
         batch_size: 0,

@@ -50,7 +50,8 @@ impl<'a> Batches<'a> {
                     return Err(NnError::Samples { x: samples, y });
                 }
                 let output = network.output_type(i, samples);
-                let y = fitted(&numbered("y", i), y, target.loss.labels(&output))?;
+                let y = fitted(&numbered("y", i), y, target.loss.labels(&output));
+                let y = y.map_err(|error| labels_of(network.output_name(i), &output, error))?;
                 if let Some(classes) = target.loss.classes(&output) {
                     check_classes(&y, classes)?;
                 }
@@ -154,6 +155,21 @@ fn fitted<'a>(name: &str, feed: &'a Feed<'_>, ty: Type) -> Result<Feed<'a>, NnEr
         });
     }
     Ok(feed.convert(ty.dtype).reshaped(&ty.shape))
+}
+
+/// A label of a wrong type as an error that says which output it is for.
+fn labels_of(layer: &str, output: &Type, error: NnError) -> NnError {
+    match error {
+        NnError::Feed {
+            expected, found, ..
+        } => NnError::Labels {
+            layer: layer.to_string(),
+            output: output.clone(),
+            expected,
+            found,
+        },
+        other => other,
+    }
 }
 
 fn check_classes(y: &Feed<'_>, classes: usize) -> Result<(), NnError> {

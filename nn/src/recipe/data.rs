@@ -71,6 +71,8 @@ pub(super) fn plan(s: &Section<'_>, folder: &Path) -> Result<DataPlan, RecipeErr
         Some((word, _)) => word,
         None if known => "known".to_string(),
         None if place(&train).is_dir() => "images".to_string(),
+        // Where there is nothing, as when a saved model is used elsewhere, the keys tell.
+        None if !place(&train).exists() && s.node("target").is_none() => "images".to_string(),
         None => "table".to_string(),
     };
     let kind = match kind.as_str() {
@@ -85,7 +87,7 @@ pub(super) fn plan(s: &Section<'_>, folder: &Path) -> Result<DataPlan, RecipeErr
             rate: s.with("rate", rate)?,
             length: s.get("length")?,
         },
-        "text" => Kind::Text(text(s, place(&train).is_dir())?),
+        "text" => Kind::Text(text(s, place(&train).is_file())?),
         word => {
             let node = s.node("kind").expect("it was read");
             return Err(node.unknown(word, &["known", "table", "images", "sounds", "text"]));
@@ -101,6 +103,23 @@ pub(super) fn plan(s: &Section<'_>, folder: &Path) -> Result<DataPlan, RecipeErr
         seed: s.or("seed", 0)?,
         kind,
     })
+}
+
+/// Refuses a place of samples where nothing is.
+pub(super) fn places(s: &Section<'_>, folder: &Path) -> Result<(), RecipeError> {
+    for key in ["train", "test"] {
+        s.with(key, |node| {
+            let name = String::from_node(node)?;
+            match data::NAMES.contains(&name.as_str()) || folder.join(&name).exists() {
+                true => Ok(()),
+                false => Err(node.error(format!(
+                    "there is no file or folder {} (paths are relative to the folder of the description)",
+                    folder.join(&name).display()
+                ))),
+            }
+        })?;
+    }
+    Ok(())
 }
 
 fn delimiter(s: &Section<'_>) -> Result<u8, RecipeError> {
@@ -155,17 +174,17 @@ fn table(s: &Section<'_>) -> Result<Kind, RecipeError> {
     })
 }
 
-/// `folder` says whether texts are files, whose table has columns of known names.
-fn text(s: &Section<'_>, folder: bool) -> Result<TextPlan, RecipeError> {
+/// `table` says whether texts are cells of a table; files make one whose columns have known names.
+fn text(s: &Section<'_>, table: bool) -> Result<TextPlan, RecipeError> {
     let units = [
         ("words", Unit::Words),
         ("characters", Unit::Characters),
         ("byte_pairs", Unit::BytePairs),
     ];
     let unit = s.with("tokens", |n| n.one_of(&units))?.unwrap_or_default();
-    let name = |key: &'static str, usual: &str| match folder {
-        true => s.or(key, usual.to_string()),
-        false => s.need(key),
+    let name = |key: &'static str, usual: &str| match table {
+        true => s.need(key),
+        false => s.or(key, usual.to_string()),
     };
     Ok(TextPlan {
         delimiter: delimiter(s)?,

@@ -30,9 +30,10 @@ pub use training::TrainingPlan;
 
 use crate::callbacks::Callback;
 use crate::data::augment::Augment;
-use crate::data::{DataError, Dataset, Labels};
+use crate::data::{Dataset, Labels};
 use crate::describe::document::{self, Node, Section};
 use crate::engine::Options;
+use crate::error::NnError;
 use crate::model::Model;
 use craneflow_ir::DType;
 use std::path::{Path, PathBuf};
@@ -126,8 +127,14 @@ impl Recipe {
     }
 
     /// Reads the samples.
-    pub fn load_data(&self) -> Result<Loaded, DataError> {
-        self.data.load()
+    pub fn load_data(&self) -> Result<Loaded, NnError> {
+        let folder = self.path.parent().unwrap_or(Path::new(""));
+        document::read(&self.path, &self.text, |top| {
+            known(top);
+            data::places(&section(top, "data")?, folder)
+        })
+        .map_err(Box::new)?;
+        Ok(self.data.load()?)
     }
 
     /// The callbacks, new ones at every call.
