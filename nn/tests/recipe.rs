@@ -269,7 +269,13 @@ fn made_up(scratch: &Path) {
         cells.collect::<Vec<_>>().join(",")
     };
     let hours: Vec<String> = (0..24).map(|hour| format!("h{hour}")).collect();
+    let pieces: Vec<String> = (0..390).map(|piece| format!("c{piece}")).collect();
     let tables = [
+        (
+            "fsdd",
+            format!("{},digit", pieces.join(",")),
+            rows(&|i| format!("{},{}\n", numbers(i % 2 + 1, 390), i % 2)),
+        ),
         (
             "spam",
             "text,label".to_string(),
@@ -325,7 +331,24 @@ fn made_up(scratch: &Path) {
             let place = scratch.join("data/prompts").join(part).join(language);
             std::fs::create_dir_all(&place).expect("a folder");
             for file in 0..6 {
-                tone(&place.join(format!("{file}.wav")), period + file);
+                tone(
+                    &place.join(format!("{file}.wav")),
+                    8000,
+                    4000,
+                    period + file,
+                );
+            }
+        }
+        for (digit, period) in [("0", 20), ("1", 50)] {
+            let place = scratch.join("data/spoken_digits").join(part).join(digit);
+            std::fs::create_dir_all(&place).expect("a folder");
+            for file in 0..4 {
+                tone(
+                    &place.join(format!("{file}.wav")),
+                    22_050,
+                    22_050,
+                    period + file,
+                );
             }
         }
     }
@@ -343,16 +366,16 @@ fn made_up(scratch: &Path) {
     }
 }
 
-/// Writes half a second of a tone of this period, in samples.
-fn tone(path: &Path, period: usize) {
+/// Writes samples of a tone of this period.
+fn tone(path: &Path, rate: u32, samples: usize, period: usize) {
     let spec = hound::WavSpec {
         channels: 1,
-        sample_rate: 8000,
+        sample_rate: rate,
         bits_per_sample: 16,
         sample_format: hound::SampleFormat::Int,
     };
     let mut writer = hound::WavWriter::create(path, spec).expect("is made");
-    for i in 0..4000 {
+    for i in 0..samples {
         let level = if i % period < period / 2 {
             9000i16
         } else {
