@@ -2,7 +2,7 @@
 
 use crate::saved::{self, DEFAULT_FILE, Loaded};
 use anyhow::{Context, Result, bail};
-use craneflow::nn::data::front::Unlabelled;
+use craneflow::nn::data::front::{Front, Unlabelled};
 use craneflow::nn::data::{self, Dataset, Labels, NpyArray};
 use craneflow::nn::report::probabilities_of;
 use ndarray::{ArrayD, Axis, Slice};
@@ -81,7 +81,7 @@ pub fn run(args: &Args) -> Result<()> {
     let x = x.slice_axis(Axis(0), Slice::from(0..count));
     let outputs = loaded.model.predict(&x)?;
     let answers = answers(&loaded, &outputs, names, held_out.as_ref());
-    show(args.format, &loaded.classes, &answers)?;
+    show(args.format, &loaded, &answers)?;
     if let Some(path) = &args.save {
         data::npy::write(path, &NpyArray::from(outputs))?;
         if args.format == Format::Text {
@@ -141,7 +141,8 @@ fn label(data: &Dataset, sample: usize) -> String {
     }
 }
 
-fn show(format: Format, classes: &[String], answers: &[Answer]) -> Result<()> {
+fn show(format: Format, loaded: &Loaded, answers: &[Answer]) -> Result<()> {
+    let classes = &loaded.classes;
     let mut out = stdout().lock();
     let width = answers
         .iter()
@@ -153,7 +154,12 @@ fn show(format: Format, classes: &[String], answers: &[Answer]) -> Result<()> {
     if format == Format::Csv {
         let mut names = vec!["sample".to_string()];
         match classes.is_empty() {
-            true => names.extend((0..numbers).map(|i| format!("value{i}"))),
+            true => match &loaded.front {
+                Front::Table { prepared, .. } if numbers == 1 => {
+                    names.push(prepared.target().to_string());
+                }
+                _ => names.extend((0..numbers).map(|i| format!("value{i}"))),
+            },
             false => {
                 names.push("class".to_string());
                 names.extend((0..numbers).map(|i| match classes.get(i) {

@@ -100,6 +100,13 @@ pub fn load(path: &Path, threads: usize) -> Result<Loaded> {
             path.display()
         );
     }
+    let ending = path.extension().unwrap_or_default();
+    if path.is_dir() || ending == "toml" {
+        bail!(
+            "{}: a saved model is expected first, such as model.safetensors, and then what to use it on",
+            path.display()
+        );
+    }
     let file = checkpoint::read(path)?;
     if !["recipe", "model"]
         .iter()

@@ -11,8 +11,16 @@ use craneflow::nn::host::Feed;
 use craneflow::nn::recipe::Recipe;
 use craneflow::nn::report::Report;
 use craneflow::nn::{FitOptions, Model, Verbose};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
+
+/// Prints a line, if anybody still reads.
+macro_rules! say {
+    ($($line:tt)*) => {{
+        let _ = writeln!(std::io::stdout(), $($line)*);
+    }};
+}
 
 /// Trains, and saves when all epochs are done.
 #[derive(clap::Args)]
@@ -47,7 +55,7 @@ pub struct Args {
     /// Where to save the weights and the state of the training
     #[arg(long, value_name = "PATH", default_value = DEFAULT_FILE)]
     save: PathBuf,
-    /// Go on from a saved file, to the bit as if it had never stopped
+    /// Train a saved file for as many epochs more, to the bit as if it had not stopped in between
     #[arg(long, value_name = "PATH")]
     resume: Option<PathBuf>,
     /// Keep in this folder what a training that is killed goes on from; the same command goes on
@@ -111,7 +119,7 @@ pub fn run(args: &Args) -> Result<()> {
         });
     }
     let (parameters, _) = job.model.parameters();
-    println!(
+    say!(
         "Training {} ({parameters} parameters) on {}: {} samples of {}, {} held out",
         job.origin.name(),
         job.split.train.name(),
@@ -127,11 +135,11 @@ pub fn run(args: &Args) -> Result<()> {
     let time = start.elapsed().as_secs_f64();
     let test = &job.split.test;
     let found = job.model.evaluate(test.inputs(), labels(test))?;
-    println!("{epochs} epochs in {time:.1} s");
+    say!("{epochs} epochs in {time:.1} s");
     for (name, value) in &found {
         match name.as_str() {
-            "accuracy" => println!("held-out accuracy: {:.2} %", 100.0 * value),
-            name => println!("held-out {name}: {value:.5}"),
+            "accuracy" => say!("held-out accuracy: {:.2} %", 100.0 * value),
+            name => say!("held-out {name}: {value:.5}"),
         }
     }
     job.model.save(&args.save)?;
@@ -143,7 +151,7 @@ pub fn run(args: &Args) -> Result<()> {
         let report = Report::collect(&title, &mut job.model, train, test, &job.front, job.batch)?;
         if let Some(folder) = &args.report {
             report.write(folder)?;
-            println!("wrote {}", folder.join("index.html").display());
+            say!("wrote {}", folder.join("index.html").display());
         }
         if let Some(board) = &mut board {
             report.write_events(board, job.model.epochs().saturating_sub(1))?;
@@ -177,6 +185,12 @@ fn built_in(args: &Args) -> Result<Job> {
 }
 
 fn described(args: &Args, path: &Path) -> Result<Job> {
+    if !path.is_file() {
+        bail!(
+            "{}: no such file; `craneflow init` writes a description to start from",
+            path.display()
+        );
+    }
     let mut recipe = Recipe::read(path)?;
     if let Some(seed) = args.seed {
         recipe = recipe.seed(seed);
@@ -254,9 +268,9 @@ fn next_steps(args: &Args, data: &str) {
         true => String::new(),
         false => format!(" --data {}", args.data),
     };
-    println!("saved {file}");
-    println!();
-    println!("Next:");
+    say!("saved {file}");
+    say!();
+    say!("Next:");
     for (command, what) in [
         (
             format!("predict {file}{from}"),
@@ -269,10 +283,10 @@ fn next_steps(args: &Args, data: &str) {
         ),
         ("data list".to_string(), "other data sets"),
     ] {
-        println!("  craneflow {command:38}  {what}");
+        say!("  craneflow {command:38}  {what}");
     }
     if std::env::var_os("CARGO").is_some() {
-        println!("(with `cargo run --release -p craneflow-cli --` for `craneflow`)");
+        say!("(with `cargo run --release -p craneflow-cli --` for `craneflow`)");
     }
 }
 

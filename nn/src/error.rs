@@ -40,8 +40,9 @@ impl<S: ToString> FromIterator<S> for Names {
     }
 }
 
-/// Why a model, a trace, a call or a file was refused.
-#[derive(Debug, Error)]
+/// Why a model, a trace, a call or a file was refused. `Debug` prints the message, too: that is how a program whose
+/// `main` returns it ends.
+#[derive(Error)]
 #[allow(missing_docs)]
 pub enum NnError {
     /// Two extents that must be equal.
@@ -144,13 +145,12 @@ pub enum NnError {
     },
     /// Labels that an output cannot be compared with.
     #[error(
-        "the output of {layer} is {output}, which takes labels {expected}; found {found}{}{}",
+        "the output {output} takes labels {expected}; found {found}{}{}",
         difference(expected, found),
         pooled(expected, found)
     )]
     Labels {
-        layer: String,
-        output: Type,
+        output: String,
         expected: Type,
         found: Type,
     },
@@ -176,7 +176,7 @@ pub enum NnError {
     NoSamples { what: &'static str },
     /// A class that the model has no output for.
     #[error(
-        "label {label} of sample {sample} is out of range for the {classes} classes of the model"
+        "label {label} of sample {sample} is out of range for the {classes} classes of the model: its last layer needs a unit for each class"
     )]
     Label {
         label: i64,
@@ -256,6 +256,12 @@ pub enum NnError {
     /// A description that is wrong.
     #[error(transparent)]
     Recipe(#[from] Box<crate::recipe::RecipeError>),
+}
+
+impl fmt::Debug for NnError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
 }
 
 /// Element types that an operation takes, printed as `f32 or f64`.

@@ -262,7 +262,7 @@ fn data_is_checked() {
     label[4] = 3;
     assert_eq!(
         message(model.fit(&x, &label, quiet())),
-        "label 3 of sample 4 is out of range for the 3 classes of the model"
+        "label 3 of sample 4 is out of range for the 3 classes of the model: its last layer needs a unit for each class"
     );
     let mut unpooled = Sequential::new(Input::new([5, 4]))
         .add(Dense::new(3))
@@ -275,7 +275,7 @@ fn data_is_checked() {
     let x3 = Array3::<f32>::zeros((6, 5, 4));
     assert_eq!(
         message(unpooled.fit(&x3, &y, quiet())),
-        "the output of dense is f32[6,5,3], which takes labels i32[6,5]; found i32[6]: 1 axes instead of 2. For one \
+        "the output dense f32[6,5,3] takes labels i32[6,5]; found i32[6]: 1 axes instead of 2. For one \
          label a sample, put a Flatten or global pooling layer before it (a recurrent layer: return_sequences = false)"
     );
     let zero = FitOptions {

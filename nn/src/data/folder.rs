@@ -61,9 +61,14 @@ impl ClassFolder {
     }
 }
 
-/// The files in a folder with these endings (in lower case, without the dot), in alphabetic order.
+/// The files in a folder with these endings (in lower case, without the dot), in alphabetic order. Hidden
+/// ones, which begin with a dot, are left out.
 pub fn files(folder: &Path, endings: &[&str]) -> Result<Vec<PathBuf>, DataError> {
     let wanted = |path: &PathBuf| {
+        let hidden = |name: &std::ffi::OsStr| name.to_string_lossy().starts_with('.');
+        if path.file_name().is_some_and(hidden) {
+            return false;
+        }
         let ending = path.extension().map(|e| e.to_string_lossy().to_lowercase());
         ending.is_some_and(|e| endings.contains(&e.as_str()))
     };

@@ -21,7 +21,8 @@
 //! # Ok::<(), craneflow_nn::data::DataError>(())
 //! ```
 //!
-//! Each part gives `inputs()` and `labels()`, which `Model::fit` takes. Arrays of `ndarray` do as well.
+//! Each part gives `inputs()` and `labels()`, which `Model::fit` takes; pixels are numbers from 0 to 1. Arrays of
+//! `ndarray` do as well.
 //!
 //! Readers check every size against the bytes at hand before they allocate, and report where in
 //! the file something is wrong. Nothing here uses the network; [`fetch_hint`] tells how to get

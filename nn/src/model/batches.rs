@@ -163,8 +163,7 @@ fn labels_of(layer: &str, output: &Type, error: NnError) -> NnError {
         NnError::Feed {
             expected, found, ..
         } => NnError::Labels {
-            layer: layer.to_string(),
-            output: output.clone(),
+            output: format!("{layer} {output}"),
             expected,
             found,
         },

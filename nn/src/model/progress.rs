@@ -7,7 +7,7 @@ use super::fit::Verbose;
 use super::history::{Epoch, Logs};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use live::{Moment, View};
-use std::io::IsTerminal;
+use std::io::{IsTerminal, Write};
 use std::time::{Duration, Instant};
 
 /// Reports of one training.
@@ -135,7 +135,7 @@ impl Progress {
         match self.bar.take() {
             Some(bar) => bar.finish_with_message(message),
             None if self.verbose == Verbose::Silent => {}
-            None => println!("Epoch {}/{} - {message}", self.epoch, self.epochs),
+            None => print_line(&format!("Epoch {}/{} - {message}", self.epoch, self.epochs)),
         }
     }
 
@@ -149,9 +149,9 @@ impl Progress {
     pub fn say(&mut self, message: &str) {
         match (&mut self.view, &self.bar) {
             (Some(view), _) => view.note(message),
-            (None, Some(bar)) => bar.suspend(|| println!("{message}")),
+            (None, Some(bar)) => bar.suspend(|| print_line(message)),
             (None, None) if self.verbose == Verbose::Silent => {}
-            (None, None) => println!("{message}"),
+            (None, None) => print_line(message),
         }
     }
 
@@ -167,6 +167,11 @@ impl Progress {
             rate,
         }
     }
+}
+
+/// Prints a line. That nobody reads it any more, as after `| head`, is no reason to stop a training.
+fn print_line(line: &str) {
+    let _ = writeln!(std::io::stdout(), "{line}");
 }
 
 /// The time of a step, in the mean of those that were done here.

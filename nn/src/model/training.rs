@@ -92,6 +92,11 @@ impl Model {
             let restored = self.restore(backup, &mut run.callbacks)?;
             run.position = restored.unwrap_or_default();
             run.progress.skip(run.position.epochs);
+            if run.position.epochs + run.position.steps > 0 {
+                let (epochs, steps) = (run.position.epochs, run.position.steps);
+                let message = format!("going on after {epochs} epochs and {steps} steps");
+                run.progress.say(&message);
+            }
         }
         while run.position.epochs < run.epochs && !run.position.stop {
             self.one_epoch(feeder, &mut validation, &mut run)?;
