@@ -139,6 +139,7 @@ fn array(ty: &Type, random: &mut Random) -> Array {
 }
 
 fn fixtures() -> Vec<String> {
+    craneflow::import::install_host_functions();
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/run");
     let mut texts = vec![];
     graphs(&root, &mut texts);

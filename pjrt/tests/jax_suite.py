@@ -38,6 +38,7 @@ EXPLAINED = {
     "testSchur": "A Schur form is not unique, and this test compares with LAPACK's, element by element. What its factors "
     "multiply to is right: the tests of `lax.linalg.schur` check that.",
     "test_dce_sink_prevents": "It reads XLA's text of the compiled program; Craneflow has none.",
+    "testQrInvalidDtypeCPU": "It wants a QR of 16-bit floats to be refused, as LAPACK has none; here it works.",
     "test_print_token_buffer_error": "Reading a token is not refused.",
 }
 #: What this file, as a plugin of pytest, is told by its driver: where results go, of how many tests one is
