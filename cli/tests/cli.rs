@@ -1,42 +1,13 @@
 //! The binary from outside: exit codes, messages for wrong use, and files that survive it.
 
+mod common;
+
+use common::{craneflow, failed, folder, good};
 use std::path::Path;
-use std::process::{Command, Output};
-
-/// Runs the binary in a folder.
-fn craneflow(folder: &Path, args: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_craneflow"))
-        .args(args)
-        .current_dir(folder)
-        .env_remove("CRANEFLOW_DATA")
-        .env_remove("CARGO")
-        .output()
-        .expect("the binary starts")
-}
-
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes).into_owned()
-}
-
-/// Standard output of a run that succeeds.
-fn good(folder: &Path, args: &[&str]) -> String {
-    let output = craneflow(folder, args);
-    let errors = text(&output.stderr);
-    assert_eq!(output.status.code(), Some(0), "{args:?}: {errors}");
-    text(&output.stdout)
-}
 
 /// The message of a run that fails with this exit code.
 fn bad(folder: &Path, code: i32, args: &[&str]) -> String {
-    let output = craneflow(folder, args);
-    let message = text(&output.stderr);
-    assert_eq!(output.status.code(), Some(code), "{args:?}: {message}");
-    assert!(!message.contains("panicked"), "{args:?}: {message}");
-    message
-}
-
-fn folder() -> tempfile::TempDir {
-    tempfile::tempdir().expect("a temporary folder")
+    failed(&craneflow(folder, args), code, args)
 }
 
 /// A table that is learnt in a moment.

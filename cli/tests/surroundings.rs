@@ -1,48 +1,22 @@
 //! Training where things go wrong around it: no terminal or a small one, no room on the disk.
 #![cfg(unix)]
 
+mod common;
+
+use common::{CRANEFLOW, failed, folder, good, text};
 use std::path::Path;
-use std::process::{Command, Output, Stdio};
+use std::process::Output;
 
-const CRANEFLOW: &str = env!("CARGO_BIN_EXE_craneflow");
-
-/// `program` with these arguments, in a folder.
 fn run(folder: &Path, program: &str, args: &[&str]) -> Output {
-    let mut command = Command::new(program);
-    command
-        .args(args)
-        .current_dir(folder)
-        .stdin(Stdio::null())
-        .env_remove("CRANEFLOW_DATA")
-        .env_remove("CARGO")
-        .env_remove("NO_COLOR");
+    let mut command = common::command(program, folder, args);
     command.output().expect("the program starts")
-}
-
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes).into_owned()
-}
-
-fn good(folder: &Path, args: &[&str]) -> String {
-    let output = run(folder, CRANEFLOW, args);
-    let errors = text(&output.stderr);
-    assert_eq!(output.status.code(), Some(0), "{args:?}: {errors}");
-    text(&output.stdout)
 }
 
 /// The message with which a training ends that may not write a file of more than `kib` KiB.
 fn cramped(folder: &Path, kib: usize, args: &[&str]) -> String {
     let limit = format!("trap '' XFSZ; ulimit -f {}; exec \"$0\" \"$@\"", 2 * kib);
     let args = [&["-c", &limit, CRANEFLOW], args].concat();
-    let output = run(folder, "sh", &args);
-    let message = text(&output.stderr);
-    assert_eq!(output.status.code(), Some(1), "{args:?}: {message}");
-    assert!(!message.contains("panicked"), "{args:?}: {message}");
-    message
-}
-
-fn folder() -> tempfile::TempDir {
-    tempfile::tempdir().expect("a temporary folder")
+    failed(&run(folder, "sh", &args), 1, &args)
 }
 
 /// All files below a folder.

@@ -1,45 +1,15 @@
 //! Training from outside: killed and gone on with, described in TOML, used on files.
 
+mod common;
+
+use common::{CRANEFLOW, craneflow, failed, folder, good, text};
 use std::io::Write;
 use std::path::Path;
-use std::process::{Command, Output, Stdio};
+use std::process::Stdio;
 use std::time::Duration;
 
-fn command(folder: &Path, args: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_craneflow"));
-    command
-        .args(args)
-        .current_dir(folder)
-        .env_remove("CRANEFLOW_DATA")
-        .env_remove("CARGO");
-    command
-}
-
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes).into_owned()
-}
-
-fn checked(output: &Output, args: &[&str]) -> String {
-    let errors = text(&output.stderr);
-    assert_eq!(output.status.code(), Some(0), "{args:?}: {errors}");
-    text(&output.stdout)
-}
-
-fn good(folder: &Path, args: &[&str]) -> String {
-    let output = command(folder, args).output().expect("the binary starts");
-    checked(&output, args)
-}
-
 fn bad(folder: &Path, args: &[&str]) -> String {
-    let output = command(folder, args).output().expect("the binary starts");
-    let message = text(&output.stderr);
-    assert_eq!(output.status.code(), Some(1), "{args:?}: {message}");
-    assert!(!message.contains("panicked"), "{args:?}: {message}");
-    message
-}
-
-fn folder() -> tempfile::TempDir {
-    tempfile::tempdir().expect("a temporary folder")
+    failed(&craneflow(folder, args), 1, args)
 }
 
 #[test]
@@ -63,7 +33,7 @@ fn a_training_that_was_killed_ends_with_the_same_bytes() {
     let args = [&train[..], &["--backup", "b", "--backup-every", "3"]].concat();
     let mut kills = 0;
     loop {
-        let mut child = command(at, &args)
+        let mut child = common::command(CRANEFLOW, at, &args)
             .stdout(Stdio::null())
             .spawn()
             .expect("the binary starts");
@@ -196,11 +166,15 @@ fn a_table_is_described_trained_and_predicted() {
         lines[1].starts_with("1,lily,") && lines[2].starts_with("2,daisy,"),
         "{said}"
     );
-    let mut child = command(at, &["predict", "m.safetensors", "-", "--format", "json"])
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .expect("the binary starts");
+    let mut child = common::command(
+        CRANEFLOW,
+        at,
+        &["predict", "m.safetensors", "-", "--format", "json"],
+    )
+    .stdin(Stdio::piped())
+    .stdout(Stdio::piped())
+    .spawn()
+    .expect("the binary starts");
     let mut input = child.stdin.take().expect("is piped");
     input.write_all(rows.as_bytes()).expect("is read");
     drop(input);
