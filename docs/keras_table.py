@@ -62,7 +62,7 @@ SpectralNormalization=SpectralNorm StringLookup=text::StringLookup Subtract=Subt
 TextVectorization=text::TextVectorization TimeDistributed=TimeDistributed UnitNormalization=UnitNorm
 UpSampling1D=UpSampling1D UpSampling2D=UpSampling2D UpSampling3D=UpSampling3D Wrapper=Layer
 ZeroPadding1D=ZeroPadding1D ZeroPadding2D=ZeroPadding2D ZeroPadding3D=ZeroPadding3D
-StackedRNNCells=Recurrent
+StackedRNNCells=Recurrent MaxNumBoundingBoxes=MaxNumBoundingBoxes
 """,
     "losses": """
 BinaryCrossentropy=Loss::BinaryCrossentropy BinaryFocalCrossentropy=Loss::BinaryFocalCrossentropy
@@ -122,7 +122,7 @@ Constant=Init::Constant GlorotNormal=Init::GlorotNormal GlorotUniform=Init::Glor
 HeNormal=Init::HeNormal HeUniform=Init::HeUniform Identity=Init::Identity Initializer=Init
 LecunNormal=Init::LecunNormal LecunUniform=Init::LecunUniform Ones=Init::Ones
 Orthogonal=Init::Orthogonal RandomNormal=Init::Normal RandomUniform=Init::Uniform
-TruncatedNormal=Init::TruncatedNormal VarianceScaling=Init::VarianceScaling Zeros=Init::Zeros
+STFT=Init::Stft TruncatedNormal=Init::TruncatedNormal VarianceScaling=Init::VarianceScaling Zeros=Init::Zeros
 """,
     "regularizers": """
 L1=Regularizer::L1 L1L2=Regularizer::L1L2 L2=Regularizer::L2
@@ -133,14 +133,8 @@ Constraint=Constraint MaxNorm=Constraint::MaxNorm MinMaxNorm=Constraint::MinMaxN
 NonNeg=Constraint::NonNeg UnitNorm=Constraint::UnitNorm
 """,
 }
-LATER = "not yet"
 NONE = {
     **{name: "runs another framework" for name in ["FlaxLayer", "JaxLayer", "TFSMLayer", "TorchModuleWrapper"]},
-    **{
-        name: LATER
-        for name in """MaxNumBoundingBoxes STFT
-        STFTInitializer""".split()
-    },
     "LossScaleOptimizer": "weights are f32; nothing is scaled",
     "CallbackList": "internal to Keras",
     "OrbaxCheckpoint": "a format of JAX",

@@ -1,9 +1,12 @@
 //! Initial weights. Every initialiser is a pure function of shape and random stream.
 
-use crate::describe::{Keys, Variant, words};
-use crate::recipe::RecipeError;
+mod described;
+
+use crate::fourier::waves;
 use crate::rng::Rng;
 use craneflow_ir::{Array, DType, Scalar, Shape, Type};
+
+pub use crate::fourier::{Part, Scaling, Window};
 
 /// How a weight starts. `fan_in` and `fan_out` are the numbers of elements that one output depends
 /// on and that one input reaches.
@@ -66,6 +69,18 @@ pub enum Init {
         mean: f32,
         /// Standard deviation.
         stddev: f32,
+    },
+    /// A part of the Fourier transform of frames under a window, so that a convolution with a kernel `[samples, 1,
+    /// bins]` gives the lowest frequencies of a transform of `2 * (bins - 1)` points.
+    Stft {
+        /// Cosines or sines.
+        side: Part,
+        /// What the samples of a frame are multiplied by.
+        window: Window,
+        /// What the window is divided by.
+        scaling: Scaling,
+        /// Whether the window would begin anew after its last sample.
+        periodic: bool,
     },
 }
 
@@ -148,6 +163,22 @@ impl Init {
             }),
             Init::Uniform { low, high } => Box::new(move || rng.uniform_in(low, high)),
             Init::Normal { mean, stddev } => normal(rng, shape, move |x| mean + stddev * x),
+            Init::Stft {
+                side,
+                window,
+                scaling,
+                periodic,
+            } => {
+                let frame = shape.first().copied().unwrap_or(1);
+                let bins = shape.last().copied().unwrap_or(1);
+                let factors = window.scaled(frame, periodic, scaling);
+                let waves = waves(side, &factors, 2 * bins.max(2) - 2, 0, bins);
+                // Every channel has the same.
+                let channels = shape.count() / (frame * bins).max(1);
+                let rows = waves.chunks(bins.max(1));
+                let rows = rows.flat_map(|row| std::iter::repeat_n(row, channels));
+                listed(rows.flatten().map(|&x| x as f32).collect())
+            }
         };
         Array::from_fn(ty, |_| Scalar::f32(draw()))
     }
@@ -307,71 +338,56 @@ mod tests {
     }
 
     #[test]
+    fn waves_under_windows_are_those_of_keras() {
+        let (side, window) = (Part::Real, Window::Hann);
+        let hann = |periodic, scaling| Init::Stft {
+            side,
+            window,
+            scaling,
+            periodic,
+        };
+        let h = std::f64::consts::FRAC_1_SQRT_2;
+        let sines = Init::Stft {
+            side: Part::Imag,
+            window: Window::Hamming,
+            scaling: Scaling::Spectrum,
+            periodic: true,
+        };
+        let none = [0.0; 5];
+        let cases = [
+            (
+                hann(false, Scaling::Density),
+                [none, [h, 0.5, 0.0, -0.5, -h], [h, 0.0, -h, 0.0, h], none],
+            ),
+            (
+                sines,
+                [
+                    none,
+                    [0.0, -0.176_776_69, -0.25, -0.176_776_69, 0.0],
+                    [0.0, -0.462_962_96, 0.0, 0.462_962_96, 0.0],
+                    [0.0, -0.176_776_69, 0.25, -0.176_776_69, 0.0],
+                ],
+            ),
+        ];
+        for (init, expected) in cases {
+            for channels in [1, 2] {
+                let found = init.array(&[4, channels, 5].into(), &mut Rng::new(0));
+                let found = found.to_f64();
+                for (n, row) in expected.iter().enumerate() {
+                    for (k, expected) in row.iter().enumerate() {
+                        for c in 0..channels {
+                            let found = found[(n * channels + c) * 5 + k];
+                            assert!((found - expected).abs() < 1e-7, "{init:?} {n} {k}: {found}");
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
     fn a_convolution_counts_its_window() {
         assert_eq!(fans(&[3, 3, 16, 32].into()), (144.0, 288.0));
         assert_eq!(fans(&[7].into()), (7.0, 7.0));
-    }
-}
-
-words!(Fan, "in" => Fan::In, "out" => Fan::Out, "average" => Fan::Average);
-words!(Spread,
-    "uniform" => Spread::Uniform,
-    "normal" => Spread::Normal,
-    "truncated_normal" => Spread::TruncatedNormal,
-);
-
-impl Variant for Init {
-    fn table() -> Vec<(&'static str, Init)> {
-        let (mean, stddev) = (0.0, 0.05);
-        let scaling = Init::VarianceScaling {
-            scale: 1.0,
-            fan: Fan::In,
-            spread: Spread::TruncatedNormal,
-        };
-        let uniform = Init::Uniform {
-            low: -0.05,
-            high: 0.05,
-        };
-        vec![
-            ("zeros", Init::Zeros),
-            ("ones", Init::Ones),
-            ("constant", Init::Constant(0.0)),
-            ("glorot_uniform", Init::GlorotUniform),
-            ("glorot_normal", Init::GlorotNormal),
-            ("he_uniform", Init::HeUniform),
-            ("he_normal", Init::HeNormal),
-            ("lecun_uniform", Init::LecunUniform),
-            ("lecun_normal", Init::LecunNormal),
-            ("variance_scaling", scaling),
-            ("orthogonal", Init::Orthogonal { gain: 1.0 }),
-            ("identity", Init::Identity { gain: 1.0 }),
-            ("truncated_normal", Init::TruncatedNormal { mean, stddev }),
-            ("uniform", uniform),
-            ("random_uniform", uniform),
-            ("normal", Init::Normal { mean, stddev }),
-            ("random_normal", Init::Normal { mean, stddev }),
-        ]
-    }
-
-    fn keys(&mut self, k: &mut Keys<'_, '_>) -> Result<(), RecipeError> {
-        match self {
-            Init::Constant(x) => k.key("value", x),
-            Init::VarianceScaling { scale, fan, spread } => {
-                k.key("scale", scale)?;
-                k.key("mode", fan)?;
-                k.key("distribution", spread)
-            }
-            Init::Orthogonal { gain } => k.key("gain", gain),
-            Init::Identity { gain } => k.key("gain", gain),
-            Init::TruncatedNormal { mean, stddev } | Init::Normal { mean, stddev } => {
-                k.key("mean", mean)?;
-                k.key("stddev", stddev)
-            }
-            Init::Uniform { low, high } => {
-                k.key("minval", low)?;
-                k.key("maxval", high)
-            }
-            _ => Ok(()),
-        }
     }
 }

@@ -31,11 +31,12 @@ pub use conv::{
 pub use cx::{Cx, Mode};
 pub use dense::{Dense, EinsumDense, Embedding, ReversibleEmbedding};
 pub use image::{
-    AugMix, AutoContrast, CenterCrop, Clahe, CutMix, Equalization, MixUp, RandAugment,
-    RandomBrightness, RandomColorJitter, RandomContrast, RandomCrop, RandomElasticTransform,
-    RandomErasing, RandomFlip, RandomGaussianBlur, RandomGrayscale, RandomHue, RandomInvert,
-    RandomPerspective, RandomPosterization, RandomRotation, RandomSaturation, RandomSharpness,
-    RandomShear, RandomTranslation, RandomZoom, Resizing, Solarization,
+    AugMix, AutoContrast, CenterCrop, Clahe, CutMix, Equalization, MaxNumBoundingBoxes, MixUp,
+    RandAugment, RandomBrightness, RandomColorJitter, RandomContrast, RandomCrop,
+    RandomElasticTransform, RandomErasing, RandomFlip, RandomGaussianBlur, RandomGrayscale,
+    RandomHue, RandomInvert, RandomPerspective, RandomPosterization, RandomRotation,
+    RandomSaturation, RandomSharpness, RandomShear, RandomTranslation, RandomZoom, Resizing,
+    Solarization,
 };
 pub use merge::{Add, Average, Concatenate, Dot, Lambda, Maximum, Minimum, Multiply, Subtract};
 pub use noise::{

@@ -32,6 +32,7 @@ pub mod data;
 mod describe;
 pub mod engine;
 pub mod error;
+mod fourier;
 pub mod functional;
 pub mod host;
 pub mod init;

@@ -1,7 +1,7 @@
 //! Models written in Rust that are made again from text, or from their files alone.
 
 use craneflow_nn::functional::Padding;
-use craneflow_nn::init::Init;
+use craneflow_nn::init::{Init, Part};
 use craneflow_nn::layers::*;
 use craneflow_nn::loss::Loss;
 use craneflow_nn::metrics::Metric;
@@ -103,6 +103,15 @@ fn layers_of_images() {
     again(&image(Equalization::new().bins(64)));
     again(&image(MixUp::new(0.4)));
     again(&image(CutMix::new(0.5)));
+    let boxes = MaxNumBoundingBoxes::new(4).fill_value(0.5);
+    again(&series(boxes));
+    let waves = Init::Stft {
+        side: Part::Imag,
+        window: Window::Hamming,
+        scaling: Scaling::Spectrum,
+        periodic: true,
+    };
+    again(&series(Conv1D::new(5, [4]).kernel_init(waves)));
     again(&image(Flatten::new()));
     again(&image(Permute::new(&[3, 1, 2])));
     again(&image(Reshape::new([4, 48])));

@@ -1,4 +1,5 @@
-//! Layers that mix pictures, and that look at them through something: what they draw must fit together.
+//! Layers that mix pictures, that look at them through something, and that frame parts of them: what they give
+//! must fit together.
 
 use craneflow_ir::{Array, DType, Type};
 use craneflow_nn::Tracer;
@@ -142,5 +143,25 @@ fn parts_of_pictures_have_contrast_of_their_own() {
         for (found, expected) in y.iter().zip(expected) {
             assert!((found - expected).abs() < close, "{y}");
         }
+    }
+}
+
+#[test]
+fn pictures_have_as_many_frames() {
+    let boxes = ArrayD::from_shape_fn(vec![2, 3, 4], |at| (at[0] * 12 + at[1] * 4 + at[2]) as f32);
+    let labels = ArrayD::from_shape_fn(vec![2, 3], |at| (at[0] * 3 + at[1] + 1) as f32);
+    for (number, fill) in [(2, -1.0), (3, -1.0), (5, 7.0)] {
+        let layer = MaxNumBoundingBoxes::new(number).fill_value(f64::from(fill));
+        let found = drawn(&layer, &[&boxes, &labels], 0.0);
+        assert_eq!(found[0].shape(), [2, number, 4]);
+        assert_eq!(found[1].shape(), [2, number]);
+        for (at, found) in found[0].indexed_iter() {
+            assert_eq!(*found, boxes.get(at.clone()).copied().unwrap_or(fill));
+        }
+        for (at, found) in found[1].indexed_iter() {
+            assert_eq!(*found, labels.get(at.clone()).copied().unwrap_or(fill));
+        }
+        let alone = drawn(&layer, &[&boxes], 0.0);
+        assert_eq!(alone[0], found[0]);
     }
 }

@@ -3,62 +3,26 @@
 
 mod mel;
 
+pub use crate::fourier::{Scaling, Window};
 pub use mel::MelSpectrogram;
 
 use super::{Meta, layer, options};
 use crate::describe::{described, words};
 use crate::error::NnError;
+use crate::fourier::{Part, waves};
 use crate::functional::{Conv, Padding, conv};
 use crate::tensor::{Tensor, Tracer};
 use craneflow_ir::{Array, DType, Type};
-use std::f64::consts::PI;
-
-/// What the samples of a frame are multiplied by.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub enum Window {
-    /// One.
-    None,
-    /// A wave that is 0 at both ends.
-    #[default]
-    Hann,
-    /// A wave that is 0.08 at both ends.
-    Hamming,
-}
-
-impl Window {
-    /// The factors of a frame; a periodic window ends one sample before it would repeat.
-    fn factors(self, length: usize, periodic: bool) -> Vec<f64> {
-        let (a, period) = match self {
-            Window::None => return vec![1.0; length],
-            Window::Hann => (0.5, length),
-            Window::Hamming => (0.54, length),
-        };
-        let period = if periodic { period } else { period.max(2) - 1 };
-        let wave = |n: usize| a - (1.0 - a) * (2.0 * PI * n as f64 / period as f64).cos();
-        match length {
-            1 => vec![1.0],
-            _ => (0..length).map(wave).collect(),
-        }
-    }
-}
 
 /// Real and imaginary parts of a Fourier transform of `size` points, each of `factors.len()` samples
 /// that begin `start` points in: two kernels `[samples, 1, size / 2 + 1]`.
-fn waves(tracer: &Tracer, factors: &[f64], size: usize, start: usize) -> [Tensor; 2] {
+fn kernels(tracer: &Tracer, factors: &[f64], size: usize, start: usize) -> [Tensor; 2] {
     let bins = size / 2 + 1;
-    let ty = Type::new(DType::F32, [factors.len(), 1, bins]);
-    let kernel = |f: fn(f64) -> f64| {
-        let mut numbers = Vec::with_capacity(factors.len() * bins);
-        for (n, factor) in factors.iter().enumerate() {
-            for k in 0..bins {
-                // The angle is reduced while it is a whole number of parts of a turn.
-                let parts = ((n + start) * k) % size.max(1);
-                numbers.push(factor * f(-2.0 * PI * parts as f64 / size as f64));
-            }
-        }
-        tracer.constant(Array::from_f64(ty.clone(), &numbers))
-    };
-    [kernel(f64::cos), kernel(f64::sin)]
+    [Part::Real, Part::Imag].map(|part| {
+        let ty = Type::new(DType::F32, [factors.len(), 1, bins]);
+        let numbers = waves(part, factors, size, start, bins);
+        tracer.constant(Array::from_f64(ty, &numbers))
+    })
 }
 
 /// What [`StftSpectrogram`] gives of every frame and frequency.
@@ -79,18 +43,6 @@ pub enum SpectrogramMode {
     Angle,
     /// Real parts, then imaginary parts.
     Stft,
-}
-
-/// What the window is divided by.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub enum Scaling {
-    /// The root of the sum of its squares.
-    #[default]
-    Density,
-    /// The sum of its sizes.
-    Spectrum,
-    /// One.
-    None,
 }
 
 /// Added where a logarithm or root would be of 0.
@@ -142,19 +94,6 @@ impl StftSpectrogram {
         self.fft_length = Some(points);
         self
     }
-
-    fn kernels(&self, tracer: &Tracer, size: usize) -> [Tensor; 2] {
-        let mut factors = self.window.factors(self.frame_length, self.periodic);
-        let by = match self.scaling {
-            // As in Keras, frames without a window are not scaled.
-            _ if self.window == Window::None => 1.0,
-            Scaling::None => 1.0,
-            Scaling::Density => factors.iter().map(|w| w * w).sum::<f64>().sqrt(),
-            Scaling::Spectrum => factors.iter().map(|w| w.abs()).sum(),
-        };
-        factors.iter_mut().for_each(|w| *w /= by);
-        waves(tracer, &factors, size, 0)
-    }
 }
 
 options!(StftSpectrogram {
@@ -202,7 +141,10 @@ layer!(StftSpectrogram, |self, _cx, x| {
     let apart = x
         .transpose(&[0, 2, 1])
         .reshape(&[batch * channels, time, 1]);
-    let [real, imag] = self.kernels(x.tracer(), size).map(|kernel| {
+    let factors = self
+        .window
+        .scaled(self.frame_length, self.periodic, self.scaling);
+    let [real, imag] = kernels(x.tracer(), &factors, size, 0).map(|kernel| {
         let y = conv(&apart, &kernel, &options);
         let (frames, bins) = (y.dim(1), y.dim(2));
         let y = y.reshape(&[batch, channels, frames, bins]);
@@ -250,7 +192,6 @@ fn wrong(
     x.fail(x.ty().clone(), error)
 }
 
-words!(Window, "hann" => Window::Hann, "hamming" => Window::Hamming, "none" => Window::None);
 words!(SpectrogramMode,
     "log" => SpectrogramMode::Log,
     "magnitude" => SpectrogramMode::Magnitude,
@@ -259,11 +200,6 @@ words!(SpectrogramMode,
     "imag" => SpectrogramMode::Imag,
     "angle" => SpectrogramMode::Angle,
     "stft" => SpectrogramMode::Stft,
-);
-words!(Scaling,
-    "density" => Scaling::Density,
-    "spectrum" => Scaling::Spectrum,
-    "none" => Scaling::None,
 );
 
 described!(StftSpectrogram "STFTSpectrogram", StftSpectrogram::new(256), |self, k| {

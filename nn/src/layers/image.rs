@@ -1,6 +1,7 @@
 //! Preprocessing of images `[batch, height, width, channels]`: sizes, and random changes while
 //! training. Outside of training, the random layers do nothing.
 
+mod boxes;
 mod colour;
 mod filter;
 mod geometry;
@@ -9,6 +10,7 @@ mod mix;
 mod policy;
 mod warp;
 
+pub use boxes::MaxNumBoundingBoxes;
 pub use colour::{
     RandomBrightness, RandomContrast, RandomErasing, RandomGrayscale, RandomHue, RandomInvert,
     RandomPosterization, RandomSaturation, Solarization,

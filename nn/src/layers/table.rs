@@ -92,6 +92,7 @@ static TABLE: &[(&str, Read)] = &[
     row::<Lstm>(),
     row::<Masking>(),
     row::<Maximum>(),
+    row::<MaxNumBoundingBoxes>(),
     row::<MaxPool1D>(),
     row::<MaxPool2D>(),
     row::<MaxPool3D>(),

@@ -1,6 +1,6 @@
 //! Spectrograms in the bands of hearing.
 
-use super::{Window, waves, wrong};
+use super::{Window, kernels, wrong};
 use crate::describe::described;
 use crate::functional::{Conv, conv};
 use crate::layers::{Meta, layer, options};
@@ -133,7 +133,7 @@ layer!(MelSpectrogram, |self, _cx, x| {
         strides: [self.sequence_stride],
         ..Conv::default()
     };
-    let parts = waves(x.tracer(), &factors, size, start);
+    let parts = kernels(x.tracer(), &factors, size, start);
     let [real, imag] = parts.map(|kernel| conv(&sound, &kernel, &options));
     let power = real.square() + imag.square();
     let power = match self.mag_exp {
