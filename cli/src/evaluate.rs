@@ -35,12 +35,13 @@ pub fn run(args: &Args) -> Result<()> {
         .evaluate_all(&x, &[labels(&part)], args.batch)?;
     println!(
         "{} on {} samples of {}",
-        loaded.origin.name(),
+        loaded.origin.name(&args.file),
         part.len(),
         part.name()
     );
     for (name, value) in found {
-        println!("{name}: {value:.5}");
+        let units = loaded.front.in_units(&name, value).unwrap_or_default();
+        println!("{name}: {value:.5}{units}");
     }
     Ok(())
 }

@@ -39,7 +39,7 @@ enum Command {
     Evaluate(evaluate::Args),
     /// What a trained model says about files, folders or standard input
     Predict(predict::Args),
-    /// Layers, shapes, parameters and memory of a built-in model
+    /// Layers, shapes, parameters and memory of a built-in model or a saved one
     Summary(summary::Args),
     /// The program of a training step, or of an .ir file, after any pass; machine code too
     Dump(dump::Args),

@@ -4,8 +4,8 @@
 use crate::choice::{Choice, parse_shape, shape_text};
 use anyhow::{Context, Result, bail};
 use craneflow::nn::checkpoint::{self, Checkpoint};
-use craneflow::nn::data::Dataset;
 use craneflow::nn::data::front::Front;
+use craneflow::nn::data::{DataError, Dataset, Split};
 use craneflow::nn::models::BuiltIn;
 use craneflow::nn::recipe::Recipe;
 use craneflow::nn::{Model, data};
@@ -25,12 +25,11 @@ pub enum Origin {
 }
 
 impl Origin {
-    /// What to call it.
-    pub fn name(&self) -> &str {
+    /// What to call it; `file` is where the model or its description was read from.
+    pub fn name(&self, file: &Path) -> String {
         match self {
-            Origin::BuiltIn(choice) => choice.entry.name,
-            Origin::Recipe(_) => "the model of the description",
-            Origin::Program => "the model of the file",
+            Origin::BuiltIn(choice) => choice.entry.name.to_string(),
+            Origin::Recipe(_) | Origin::Program => file.display().to_string(),
         }
     }
 }
@@ -55,14 +54,35 @@ impl Loaded {
                 return Ok(self.front.labelled(Path::new(path), &self.classes)?);
             }
             (Origin::Recipe(recipe), None) => recipe.load_data()?.split,
-            (Origin::BuiltIn(_), other) => data::load(other.unwrap_or(&self.data))?,
-            (Origin::Program, Some(other)) => data::load(other)?,
+            (Origin::BuiltIn(_), other) => known(other.unwrap_or(&self.data))?,
+            (Origin::Program, Some(other)) if self.front == Front::Arrays => known(other)?,
+            (Origin::Program, Some(other)) => {
+                return Ok(self.front.labelled(Path::new(other), &self.classes)?);
+            }
             (Origin::Program, None) => {
                 bail!("the file does not say what the model was trained on; give --data")
             }
         };
         Ok(if train { split.train } else { split.test })
     }
+}
+
+/// Loads a data set by name or path. What only a description reads is an error that says so.
+pub fn known(name_or_path: &str) -> Result<Split> {
+    let hint = |error: &DataError| match error {
+        DataError::Unrecognised { .. } => Some(
+            "pictures, sounds and texts in folders are read as a description says: \
+             `craneflow init --kind images`, `sounds` or `text`",
+        ),
+        DataError::Cell { .. } => Some(
+            "tables with words and gaps are read as a description says: `craneflow init` writes one",
+        ),
+        _ => None,
+    };
+    data::load(name_or_path).map_err(|error| match hint(&error) {
+        Some(hint) => anyhow::anyhow!("{error}\n{hint}"),
+        None => error.into(),
+    })
 }
 
 /// Lets every file of a model say which model it is and how samples become its inputs.
@@ -75,13 +95,11 @@ pub fn describe(model: &mut Model, origin: &Origin, front: &Front, data: &Datase
         Origin::Recipe(recipe) => {
             model.set_note("recipe", recipe.text());
             model.set_note("outputs", outputs(data).to_string());
-            model.set_note("front", front.to_json());
         }
         Origin::Program => {}
     }
     model.set_note("input", shape_text(data.input_shape()));
-    model.set_note("classes", data.classes().join("\n"));
-    model.set_note("data", data.name());
+    model.set_samples(front, data);
 }
 
 /// How many outputs a model needs for such labels.
@@ -112,7 +130,7 @@ pub fn load(path: &Path, threads: usize) -> Result<Loaded> {
         .iter()
         .any(|key| file.metadata.contains_key(*key))
     {
-        return program(path, threads);
+        return program(&file, path, threads);
     }
     let get = |key: &str| {
         let value = file.metadata.get(key);
@@ -161,18 +179,33 @@ pub fn load(path: &Path, threads: usize) -> Result<Loaded> {
 }
 
 /// What [`Model::save`] wrote.
-fn program(path: &Path, threads: usize) -> Result<Loaded> {
+fn program(file: &Checkpoint, path: &Path, threads: usize) -> Result<Loaded> {
     let model = Model::open(path)?.options(crate::choice::threads(threads));
-    let graph = model.predict_graph(1)?;
-    let output = graph.ty(graph.outputs[0].value);
-    let count = model.loss().and_then(|loss| loss.classes(output));
+    let said = |key: &str| file.metadata.get(key).filter(|text| !text.is_empty());
+    let classes = match said("classes") {
+        Some(classes) => classes.lines().map(str::to_string).collect(),
+        None => {
+            let graph = model.predict_graph(1)?;
+            let output = graph.ty(graph.outputs[0].value);
+            let count = model.loss().and_then(|loss| loss.classes(output));
+            (0..count.unwrap_or(0)).map(|c| c.to_string()).collect()
+        }
+    };
     Ok(Loaded {
         origin: Origin::Program,
         model,
-        front: Front::Arrays,
-        classes: (0..count.unwrap_or(0)).map(|c| c.to_string()).collect(),
-        data: String::new(),
+        front: match said("front") {
+            Some(text) => front(text, path)?,
+            None => Front::Arrays,
+        },
+        classes,
+        data: said("data").cloned().unwrap_or_default(),
     })
+}
+
+fn front(text: &str, path: &Path) -> Result<Front> {
+    Front::from_json(text)
+        .with_context(|| format!("{}: its preprocessing makes no sense", path.display()))
 }
 
 fn described(file: &Checkpoint, text: &str, path: &Path) -> Result<(Recipe, Front)> {
@@ -180,8 +213,6 @@ fn described(file: &Checkpoint, text: &str, path: &Path) -> Result<(Recipe, Fron
     let place = PathBuf::from("model.toml");
     let recipe = Recipe::parse(&place, text)
         .with_context(|| format!("{}: its description", path.display()))?;
-    let front = file.metadata.get("front").map_or("", String::as_str);
-    let front = Front::from_json(front)
-        .with_context(|| format!("{}: its preprocessing makes no sense", path.display()))?;
-    Ok((recipe, front))
+    let text = file.metadata.get("front").map_or("", String::as_str);
+    Ok((recipe, front(text, path)?))
 }

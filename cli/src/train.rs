@@ -6,7 +6,7 @@ use anyhow::{Context, Result, bail};
 use craneflow::nn::callbacks::{BackupAndRestore, Callback, CsvLogger, TensorBoard};
 use craneflow::nn::data::augment::Augment;
 use craneflow::nn::data::front::Front;
-use craneflow::nn::data::{self, DataError, Dataset, Pipeline, Split};
+use craneflow::nn::data::{self, DataError, Dataset, Pipeline, Split, Table};
 use craneflow::nn::host::Feed;
 use craneflow::nn::recipe::Recipe;
 use craneflow::nn::report::Report;
@@ -87,6 +87,8 @@ struct Job {
     model: Model,
     split: Split,
     front: Front,
+    /// The held-out rows, where the data are a table.
+    rows: Option<Table>,
     epochs: usize,
     batch: usize,
     augment: Option<Augment>,
@@ -119,9 +121,11 @@ pub fn run(args: &Args) -> Result<()> {
         });
     }
     let (parameters, _) = job.model.parameters();
+    let name = job
+        .origin
+        .name(args.recipe.as_deref().unwrap_or(&args.save));
     say!(
-        "Training {} ({parameters} parameters) on {}: {} samples of {}, {} held out",
-        job.origin.name(),
+        "Training {name} ({parameters} parameters) on {}: {} samples of {}, {} held out",
         job.split.train.name(),
         job.split.train.len(),
         shape_text(job.split.train.input_shape()),
@@ -139,16 +143,18 @@ pub fn run(args: &Args) -> Result<()> {
     for (name, value) in &found {
         match name.as_str() {
             "accuracy" => say!("held-out accuracy: {:.2} %", 100.0 * value),
-            name => say!("held-out {name}: {value:.5}"),
+            name => {
+                let units = job.front.in_units(name, *value).unwrap_or_default();
+                say!("held-out {name}: {value:.5}{units}");
+            }
         }
     }
     job.model.save(&args.save)?;
     if args.report.is_some() || board.is_some() {
         let (train, test) = (&job.split.train, &job.split.test);
-        let model = args.recipe.as_ref().map(|path| path.display().to_string());
-        let model = model.unwrap_or_else(|| job.origin.name().to_string());
-        let title = format!("{model} on {}", train.name());
-        let report = Report::collect(&title, &mut job.model, train, test, &job.front, job.batch)?;
+        let title = format!("{name} on {}", train.name());
+        let (front, rows) = (&job.front, job.rows.as_ref());
+        let report = Report::collect(&title, &mut job.model, train, test, front, rows, job.batch)?;
         if let Some(folder) = &args.report {
             report.write(folder)?;
             say!("wrote {}", folder.join("index.html").display());
@@ -162,7 +168,7 @@ pub fn run(args: &Args) -> Result<()> {
 }
 
 fn built_in(args: &Args) -> Result<Job> {
-    let split = data::load(&args.data)?;
+    let split = saved::known(&args.data)?;
     let choice = Choice::of(args.model.as_deref(), &split.train)?;
     let mut model = choice.build(args.seed.unwrap_or(1), args.threads)?;
     choice.compile(&mut model, args.optimizer, args.lr)?;
@@ -176,6 +182,7 @@ fn built_in(args: &Args) -> Result<Job> {
         model,
         split,
         front: Front::Arrays,
+        rows: None,
         epochs: args.epochs.unwrap_or(few),
         batch: args.batch.unwrap_or(32),
         augment: None,
@@ -196,6 +203,9 @@ fn described(args: &Args, path: &Path) -> Result<Job> {
         recipe = recipe.seed(seed);
     }
     let loaded = recipe.load_data()?;
+    for warning in &loaded.warnings {
+        eprintln!("warning: {warning}");
+    }
     let mut model = recipe.build(&loaded.split.train)?;
     if args.threads > 0 {
         model = model.options(crate::choice::threads(args.threads));
@@ -204,6 +214,7 @@ fn described(args: &Args, path: &Path) -> Result<Job> {
         model,
         split: loaded.split,
         front: loaded.front,
+        rows: loaded.rows,
         epochs: args.epochs.unwrap_or(recipe.training().epochs),
         batch: args.batch.unwrap_or(recipe.training().batch_size),
         augment: recipe.augment().copied(),
@@ -271,18 +282,30 @@ fn next_steps(args: &Args, data: &str) {
     say!("saved {file}");
     say!();
     say!("Next:");
-    for (command, what) in [
+    let mut next = vec![
         (
             format!("predict {file}{from}"),
             "what the model says about held-out samples",
         ),
         (format!("evaluate {file}{from}"), "loss and metrics again"),
-        (
-            "dump --after fuse".to_string(),
-            "what the compiler made of a training step",
-        ),
-        ("data list".to_string(), "other data sets"),
-    ] {
+    ];
+    match args.recipe.is_some() {
+        true => next.extend([
+            (
+                format!("predict {file} INPUT"),
+                "what it says about files and folders",
+            ),
+            (format!("summary {file}"), "its layers, shapes and memory"),
+        ]),
+        false => next.extend([
+            (
+                "dump --after fuse".to_string(),
+                "what the compiler made of a training step",
+            ),
+            ("data list".to_string(), "other data sets"),
+        ]),
+    }
+    for (command, what) in next {
         say!("  craneflow {command:38}  {what}");
     }
     if std::env::var_os("CARGO").is_some() {

@@ -100,7 +100,7 @@ fn a_table_is_described_trained_and_predicted() {
     std::fs::write(at.join("table.csv"), table()).expect("writes");
     let message = bad(at, &["train", "model.toml"]);
     assert!(
-        message.contains("table.csv: no column `label`"),
+        message.contains("model.toml:10:10: data.target: table.csv has no column `label`"),
         "{message}"
     );
     let starter = std::fs::read_to_string(at.join("model.toml")).expect("is there");
@@ -189,22 +189,10 @@ fn a_table_is_described_trained_and_predicted() {
     std::fs::write(at.join("wrong.toml"), wrong).expect("writes");
     let message = bad(at, &["train", "wrong.toml"]);
     assert!(
-        message.contains("wrong.toml:30:10: training.epochs: expected a whole number"),
+        message.contains("wrong.toml:31:10: training.epochs: expected a whole number"),
         "{message}"
     );
     assert!(bad(at, &["train", "none.toml"]).contains("none.toml"));
-}
-
-fn picture(path: &Path, bright: bool, i: u8) {
-    let mut bytes = vec![];
-    let mut encoder = png::Encoder::new(&mut bytes, 6, 6);
-    encoder.set_color(png::ColorType::Rgb);
-    let mut writer = encoder.write_header().expect("a header");
-    let base = if bright { 200 } else { 20 };
-    let pixels: Vec<u8> = (0..108).map(|p| base + (p * 7 + i) % 40).collect();
-    writer.write_image_data(&pixels).expect("pixels");
-    writer.finish().expect("an end");
-    std::fs::write(path, bytes).expect("writes");
 }
 
 #[test]
@@ -215,7 +203,7 @@ fn pictures_are_trained_on_with_augmentation_and_predicted() {
         let folder = at.join("pictures").join(class);
         std::fs::create_dir_all(&folder).expect("makes");
         for i in 0..20 {
-            picture(&folder.join(format!("{i}.png")), class == "day", i);
+            common::picture(&folder.join(format!("{i}.png")), class == "day", i);
         }
     }
     good(at, &["init", "--kind", "images", "p.toml"]);
@@ -302,48 +290,6 @@ fn the_seed_of_a_description_can_be_another() {
     };
     assert_eq!(loss(&["m.toml", "--seed", "5"]), loss(&["s.toml"]));
     assert_ne!(loss(&["m.toml"]), loss(&["s.toml"]));
-}
-
-#[test]
-fn models_that_a_program_saved_predict_and_are_evaluated() {
-    use craneflow::prelude::*;
-    let at = folder();
-    let at = at.path();
-    let digits = craneflow::nn::data::digits();
-    let layers = Sequential::new(Input::new([8, 8, 1])).add(Flatten::new());
-    let mut model = layers.add(Dense::new(10)).build().expect("is sound");
-    let loss = Loss::SparseCategoricalCrossentropy { from_logits: true };
-    model
-        .compile(Adam::new(0.01), loss, &[Metric::Accuracy])
-        .expect("fits");
-    let options = FitOptions {
-        epochs: 2,
-        verbose: Verbose::Silent,
-        ..FitOptions::default()
-    };
-    let labels = digits.train.labels();
-    model
-        .fit(digits.train.inputs(), labels, options)
-        .expect("trains");
-    model.save(at.join("m.safetensors")).expect("is written");
-    let logs = model.evaluate(digits.test.inputs(), digits.test.labels());
-    let accuracy = logs.expect("is compiled")[1].1;
-    let said = good(at, &["evaluate", "m.safetensors", "--data", "digits"]);
-    assert!(said.contains(&format!("accuracy: {accuracy:.5}")), "{said}");
-    let args = [
-        "predict",
-        "m.safetensors",
-        "--data",
-        "digits",
-        "--format",
-        "csv",
-    ];
-    let said = good(at, &args);
-    assert!(said.starts_with("sample,class,p(0),p(1),"), "{said}");
-    assert_eq!(said.lines().count(), 11);
-    let message = bad(at, &["predict", "m.safetensors"]);
-    assert!(message.contains("give --data"), "{message}");
-    good(at, &["summary", "m.safetensors"]);
 }
 
 /// A WAV file of a tone of this period, in samples of 1/8000 s.

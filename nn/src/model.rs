@@ -213,6 +213,12 @@ impl Model {
         Some(target.loss.clone())
     }
 
+    /// Names of what an epoch reports of the samples that are trained on: the loss and the metrics.
+    pub(crate) fn reported(&self) -> Vec<String> {
+        let reports = self.training.iter().flat_map(|t| t.reports(&self.network));
+        reports.map(|report| report.name).collect()
+    }
+
     /// How many epochs it was trained for.
     pub fn epochs(&self) -> u64 {
         self.epochs

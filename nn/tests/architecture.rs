@@ -292,7 +292,7 @@ fn what_cannot_be_made_again_says_so() {
     let error = Model::from_architecture(Path::new("a"), wrong).map(|_| ());
     let message = error.expect_err("`unit`").to_string();
     assert!(
-        message.starts_with("a:4:3: layers[0]: the key `units` is missing"),
+        message.starts_with("a:4:21: layers[0].unit: unknown key; did you mean `units`?"),
         "{message}"
     );
     let later = Model::from_architecture(Path::new("a"), "version = 9\n").map(|_| ());

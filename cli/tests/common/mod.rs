@@ -48,3 +48,16 @@ pub fn good(folder: &Path, args: &[&str]) -> String {
 pub fn folder() -> tempfile::TempDir {
     tempfile::tempdir().expect("a temporary folder")
 }
+
+/// Writes a picture of 6 by 6 pixels, bright or dark.
+pub fn picture(path: &Path, bright: bool, i: u8) {
+    let mut bytes = vec![];
+    let mut encoder = png::Encoder::new(&mut bytes, 6, 6);
+    encoder.set_color(png::ColorType::Rgb);
+    let mut writer = encoder.write_header().expect("a header");
+    let base = if bright { 200 } else { 20 };
+    let pixels: Vec<u8> = (0..108).map(|p| base + (p * 7 + i) % 40).collect();
+    writer.write_image_data(&pixels).expect("pixels");
+    writer.finish().expect("an end");
+    std::fs::write(path, bytes).expect("writes");
+}

@@ -122,10 +122,15 @@ impl Callback for EarlyStopping {
     }
 
     fn on_train_end(&mut self, run: &mut Run<'_>) -> Result<(), NnError> {
+        let restored = self.restore_best_weights && !self.best_weights.is_empty();
         if let Some(epoch) = self.stopped_epoch {
-            run.say(format!("Epoch {}: early stopping", epoch + 1));
+            let best = match self.best_epoch.filter(|_| restored) {
+                Some(best) => format!("; the weights are those of epoch {}", best + 1),
+                None => String::new(),
+            };
+            run.say(format!("Epoch {}: early stopping{best}", epoch + 1));
         }
-        if self.restore_best_weights && !self.best_weights.is_empty() {
+        if restored {
             run.model.set_weight_arrays(&self.best_weights)?;
         }
         Ok(())

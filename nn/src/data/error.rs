@@ -327,6 +327,19 @@ pub enum CellProblem {
         /// The mark; empty where the cell is.
         mark: String,
     },
+    /// Empty, where nothing was said about gaps.
+    #[error(
+        "the cell is empty; `missing = \"mean\"` fills such cells and \"drop\" leaves their rows out (`Preparation::missing`)"
+    )]
+    Gap,
+    /// Text in the column to be predicted, which is said to be numbers.
+    #[error(
+        "`{text}` is not a number, but the column is to be predicted as values; `task = \"classes\"` takes words"
+    )]
+    NotValue {
+        /// The cell.
+        text: String,
+    },
     /// Text where a number is needed.
     #[error("`{text}` is not a number; encode the column as numbers or leave it out")]
     NotNumber {

@@ -10,6 +10,8 @@ pub struct ClassFolder {
     pub classes: Vec<String>,
     /// Files and the numbers of their classes.
     pub files: Vec<(PathBuf, i32)>,
+    /// Folders without such files, which are no classes.
+    pub empty: Vec<String>,
 }
 
 impl ClassFolder {
@@ -20,15 +22,18 @@ impl ClassFolder {
         let mut found = ClassFolder {
             classes: vec![],
             files: vec![],
+            empty: vec![],
         };
         for class in entries(folder)?.into_iter().filter(|p| p.is_dir()) {
             let files = files(&class, endings)?;
+            let name = class.file_name().unwrap_or_default();
+            let name = name.to_string_lossy().into_owned();
             if files.is_empty() {
+                found.empty.push(name);
                 continue;
             }
             let id = found.classes.len() as i32;
-            let name = class.file_name().unwrap_or_default();
-            found.classes.push(name.to_string_lossy().into_owned());
+            found.classes.push(name);
             found.files.extend(files.into_iter().map(|file| (file, id)));
         }
         match found.files.is_empty() {
@@ -37,6 +42,19 @@ impl ClassFolder {
             }),
             false => Ok(found),
         }
+    }
+
+    /// What was left out, for people to read.
+    pub fn warnings(&self, folder: &Path) -> Vec<String> {
+        let empty = self.empty.iter().filter(|name| !name.starts_with('.'));
+        let warning = |name: &String| {
+            let place = folder.join(name);
+            format!(
+                "{} has no files of samples and is no class",
+                place.display()
+            )
+        };
+        empty.map(warning).collect()
     }
 
     /// Numbers the classes as they are numbered elsewhere.

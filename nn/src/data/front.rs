@@ -10,7 +10,7 @@ use super::text::{self, Vocabulary};
 use super::{DataError, Dataset, npy};
 use ndarray::{Array2, ArrayD, IxDyn};
 use serde::{Deserialize, Serialize};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// How samples are read.
 #[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
@@ -47,12 +47,38 @@ pub enum Front {
 }
 
 /// Samples to predict, and what to call each.
-#[derive(Clone, PartialEq, Debug)]
+#[derive(Debug)]
 pub struct Unlabelled {
     /// `[samples, ...]`.
     pub inputs: ArrayD<f32>,
     /// Files, or numbers of rows counted from 1.
     pub names: Vec<String>,
+    /// Files of a folder that could not be read.
+    pub broken: Vec<Broken>,
+    /// What is strange about the samples, for people to read.
+    pub warnings: Vec<String>,
+}
+
+/// A file that could not be read.
+#[derive(Debug)]
+pub struct Broken {
+    /// The file.
+    pub name: String,
+    /// How many samples come before it.
+    pub before: usize,
+    /// What is wrong with it.
+    pub error: DataError,
+}
+
+impl Unlabelled {
+    fn new(inputs: ArrayD<f32>, names: Vec<String>) -> Unlabelled {
+        Unlabelled {
+            inputs,
+            names,
+            broken: vec![],
+            warnings: vec![],
+        }
+    }
 }
 
 impl Front {
@@ -66,7 +92,8 @@ impl Front {
         serde_json::from_str(text)
     }
 
-    /// Reads a file, or all pictures, sounds or texts of a folder, each of which is a sample.
+    /// Reads a file, or all pictures, sounds or texts of a folder, or else of the folders in it, each of which is
+    /// a sample. Of a folder the files that cannot be read are told apart, unless there are no others.
     pub fn read(&self, path: &Path) -> Result<Unlabelled, DataError> {
         let endings: &[&str] = match self {
             Front::Images(_) => &images::ENDINGS,
@@ -77,19 +104,19 @@ impl Front {
         if !path.is_dir() || endings.is_empty() {
             return self.parse(&super::bytes::read(path)?, path);
         }
-        let files = folder::files(path, endings)?;
+        let mut files = folder::files(path, endings)?;
         if files.is_empty() {
-            return Err(DataError::Empty { path: path.into() });
+            let folders = ClassFolder::open(path, endings)?;
+            files = folders.files.into_iter().map(|(file, _)| file).collect();
         }
         if let Front::Text { .. } = self {
             let texts = files
                 .iter()
                 .map(text::read)
                 .collect::<Result<Vec<_>, _>>()?;
-            return Ok(Unlabelled {
-                inputs: self.texts(texts.iter().map(String::as_str)),
-                names: files.iter().map(|f| f.display().to_string()).collect(),
-            });
+            let inputs = self.texts(texts.iter().map(String::as_str));
+            let names = files.iter().map(|f| f.display().to_string()).collect();
+            return Ok(Unlabelled::new(inputs, names));
         }
         self.each(&files)
     }
@@ -104,10 +131,7 @@ impl Front {
                     _ => array,
                 };
                 let names = numbered(array.shape()[0]);
-                Ok(Unlabelled {
-                    inputs: array,
-                    names,
-                })
+                Ok(Unlabelled::new(array, names))
             }
             Front::Arrays => numbers(bytes, path),
             Front::Table {
@@ -117,24 +141,23 @@ impl Front {
                 let table = Table::parse(bytes, path, *delimiter)?;
                 let (inputs, rows) = prepared.inputs(&table)?;
                 let names = rows.iter().map(|row| (row + 1).to_string()).collect();
-                Ok(Unlabelled { inputs, names })
+                Ok(Unlabelled {
+                    warnings: prepared.strange(&table, &rows),
+                    ..Unlabelled::new(inputs, names)
+                })
             }
             Front::Sounds(format) => {
                 let samples = sounds::parse(bytes, path)?.fitted(*format, path)?;
                 let shape = IxDyn(&[1, format.length, 1]);
-                Ok(Unlabelled {
-                    inputs: ArrayD::from_shape_vec(shape, samples).expect("is of that length"),
-                    names: vec![path.display().to_string()],
-                })
+                let inputs = ArrayD::from_shape_vec(shape, samples).expect("is of that length");
+                Ok(Unlabelled::new(inputs, vec![path.display().to_string()]))
             }
             Front::Images(size) => {
                 let image = images::decode(bytes, path, *size)?;
                 let shape = IxDyn(&[1, size.height, size.width, size.channels]);
                 let pixels = images::floats(&image).collect();
-                Ok(Unlabelled {
-                    inputs: ArrayD::from_shape_vec(shape, pixels).expect("is of that size"),
-                    names: vec![path.display().to_string()],
-                })
+                let inputs = ArrayD::from_shape_vec(shape, pixels).expect("is of that size");
+                Ok(Unlabelled::new(inputs, vec![path.display().to_string()]))
             }
             Front::Text {
                 column, delimiter, ..
@@ -151,10 +174,8 @@ impl Front {
                     }
                     false => lines(bytes),
                 };
-                Ok(Unlabelled {
-                    inputs: self.texts(texts.iter().map(String::as_str)),
-                    names: numbered(texts.len()),
-                })
+                let inputs = self.texts(texts.iter().map(String::as_str));
+                Ok(Unlabelled::new(inputs, numbered(texts.len())))
             }
         }
     }
@@ -194,6 +215,23 @@ impl Front {
         }
     }
 
+    /// A value to be predicted in the units of the data, of one that the model gives or is to give.
+    pub fn value(&self, x: f32) -> f64 {
+        match self {
+            Front::Table { prepared, .. } => prepared.value(x),
+            _ => f64::from(x),
+        }
+    }
+
+    /// What follows a mean difference of values that were scaled: the same in the units of the data.
+    pub fn in_units(&self, metric: &str, x: f64) -> Option<String> {
+        let Front::Table { prepared, .. } = self else {
+            return None;
+        };
+        let scale = prepared.units(metric)?;
+        Some(format!(" ({:.5} in `{}`)", x * scale, prepared.target()))
+    }
+
     /// Texts as numbers, `[texts, length]`.
     pub(crate) fn texts<'t>(&self, texts: impl Iterator<Item = &'t str>) -> ArrayD<f32> {
         let Front::Text {
@@ -209,15 +247,30 @@ impl Front {
     }
 
     /// Reads files of one sample each.
-    fn each(&self, files: &[std::path::PathBuf]) -> Result<Unlabelled, DataError> {
-        let mut all = vec![];
+    fn each(&self, files: &[PathBuf]) -> Result<Unlabelled, DataError> {
+        let (mut inputs, mut names, mut broken) = (vec![], vec![], vec![]);
         for file in files {
-            all.push(self.parse(&super::bytes::read(file)?, file)?);
+            let parsed = super::bytes::read(file).and_then(|bytes| self.parse(&bytes, file));
+            match parsed {
+                Ok(sample) => {
+                    inputs.push(sample.inputs);
+                    names.extend(sample.names);
+                }
+                Err(error) => broken.push(Broken {
+                    name: file.display().to_string(),
+                    before: names.len(),
+                    error,
+                }),
+            }
         }
-        let views: Vec<_> = all.iter().map(|u| u.inputs.view()).collect();
+        if inputs.is_empty() && !broken.is_empty() {
+            return Err(broken.swap_remove(0).error);
+        }
+        let views: Vec<_> = inputs.iter().map(|x| x.view()).collect();
+        let inputs = ndarray::concatenate(ndarray::Axis(0), &views).expect("all have one size");
         Ok(Unlabelled {
-            inputs: ndarray::concatenate(ndarray::Axis(0), &views).expect("all have one size"),
-            names: all.into_iter().flat_map(|u| u.names).collect(),
+            broken,
+            ..Unlabelled::new(inputs, names)
         })
     }
 }
@@ -267,8 +320,6 @@ fn numbers(bytes: &[u8], path: &Path) -> Result<Unlabelled, DataError> {
         }
     }
     let inputs = ArrayD::from_shape_vec(IxDyn(&[rows.len(), width]), cells);
-    Ok(Unlabelled {
-        inputs: inputs.expect("rows have one width"),
-        names: numbered(rows.len()),
-    })
+    let inputs = inputs.expect("rows have one width");
+    Ok(Unlabelled::new(inputs, numbered(rows.len())))
 }

@@ -26,6 +26,14 @@ struct Raw {
     pixels: Vec<u8>,
 }
 
+impl Raw {
+    /// Whether proportions change by more than a fiftieth.
+    fn is_stretched(&self, size: ImageSize) -> bool {
+        let (a, b) = (self.height * size.width, self.width * size.height);
+        a.abs_diff(b) * 50 > a.max(b)
+    }
+}
+
 /// Largest number of pixels of a picture that is decoded.
 const LIMIT: usize = 1 << 28;
 
@@ -37,30 +45,27 @@ pub fn read(path: impl AsRef<Path>, size: ImageSize) -> Result<Array, DataError>
 
 /// The picture with these bytes; `path` is for messages.
 pub fn decode(bytes: &[u8], path: &Path, size: ImageSize) -> Result<Array, DataError> {
-    let raw = match bytes {
-        [0x89, b'P', b'N', b'G', ..] => png(bytes, path)?,
-        [0xFF, 0xD8, ..] => jpeg(bytes, path)?,
-        _ => {
-            return Err(DataError::Magic {
-                path: path.into(),
-                format: "a PNG or JPEG picture",
-                at: 0,
-                found: format!("{:02x?}", &bytes[..bytes.len().min(4)]),
-                expected: "89 50 4e 47 or ff d8",
-            });
-        }
-    };
-    Ok(resized(&raw, size))
+    Ok(resized(&raw(bytes, path)?, size))
+}
+
+fn raw(bytes: &[u8], path: &Path) -> Result<Raw, DataError> {
+    match bytes {
+        [0x89, b'P', b'N', b'G', ..] => png(bytes, path),
+        [0xFF, 0xD8, ..] => jpeg(bytes, path),
+        _ => Err(DataError::Magic {
+            path: path.into(),
+            format: "a PNG or JPEG picture",
+            at: 0,
+            found: bytes[..bytes.len().min(4)].escape_ascii().to_string(),
+            expected: "\\x89PNG or \\xff\\xd8",
+        }),
+    }
 }
 
 /// The size of a picture in its file, and whether it has colours.
 pub fn natural_size(path: impl AsRef<Path>) -> Result<ImageSize, DataError> {
     let path = path.as_ref();
-    let bytes = bytes::read(path)?;
-    let raw = match bytes.first() {
-        Some(0x89) => png(&bytes, path)?,
-        _ => jpeg(&bytes, path)?,
-    };
+    let raw = raw(&bytes::read(path)?, path)?;
     Ok(ImageSize {
         height: raw.height,
         width: raw.width,
@@ -73,13 +78,38 @@ pub const ENDINGS: [&str; 3] = ["png", "jpg", "jpeg"];
 
 /// Reads the pictures of a folder with one folder for each class: `[pictures, height, width, channels]`.
 pub fn load(folder: &ClassFolder, name: &str, size: ImageSize) -> Result<Dataset, DataError> {
+    Ok(load_warning(folder, name, size)?.0)
+}
+
+/// [`load`], and what its pictures lost, for people to read.
+pub(crate) fn load_warning(
+    folder: &ClassFolder,
+    name: &str,
+    size: ImageSize,
+) -> Result<(Dataset, Option<String>), DataError> {
     let mut pixels = vec![];
+    let mut stretched = vec![];
     for (file, _) in &folder.files {
-        pixels.extend(floats(&read(file, size)?));
+        let raw = raw(&bytes::read(file)?, file)?;
+        if raw.is_stretched(size) {
+            stretched.push(file);
+        }
+        pixels.extend(floats(&resized(&raw, size)));
     }
     let shape = IxDyn(&[folder.files.len(), size.height, size.width, size.channels]);
     let inputs = ArrayD::from_shape_vec(shape, pixels).expect("all have one size");
-    Dataset::new(name, inputs, folder.labels(), folder.classes.clone())
+    let data = Dataset::new(name, inputs, folder.labels(), folder.classes.clone())?;
+    let warning = stretched.first().map(|first| {
+        format!(
+            "{} of {} pictures have other proportions than {} by {} and are stretched, such as {}",
+            stretched.len(),
+            folder.files.len(),
+            size.height,
+            size.width,
+            first.display()
+        )
+    });
+    Ok((data, warning))
 }
 
 /// The numbers of an `f32` array.

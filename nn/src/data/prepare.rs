@@ -14,15 +14,19 @@
 //! # Ok::<(), craneflow_nn::data::DataError>(())
 //! ```
 
+mod columns;
 mod plan;
+mod warnings;
 
 pub use plan::{Missing, Preparation, Scale, Task};
 
 use super::impute::Imputer;
 use super::table::{Column, Table};
 use super::{CellProblem, DataError, Dataset, Labels};
+use columns::{classes, distinct, is_classes, scaled};
 use ndarray::{Array2, ArrayD};
 use serde::{Deserialize, Serialize};
+pub(crate) use warnings::rows_have;
 
 /// What a column became.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
@@ -50,6 +54,9 @@ pub struct Prepared {
     features: Vec<Feature>,
     missing: Missing,
     imputer: Imputer,
+    /// Offset and scale of values to be predicted, where they are scaled.
+    #[serde(default)]
+    values: Option<(f64, f64)>,
 }
 
 impl Prepared {
@@ -61,7 +68,10 @@ impl Prepared {
         let feature = |(name, column): (&String, &Column)| Feature {
             name: name.clone(),
             kind: match column {
-                Column::Numbers(cells) => scaled(cells, plan.scale),
+                Column::Numbers(cells) => {
+                    let (offset, scale) = scaled(cells, plan.scale);
+                    Kind::Number { offset, scale }
+                }
                 Column::Words(_) => Kind::Words(distinct(column)),
             },
             indicator: plan.indicators && column.missing() > 0,
@@ -90,9 +100,16 @@ impl Prepared {
                 .find(|&r| !label.is_missing(r))
                 .unwrap_or(0);
             let text = label.word(row).unwrap_or_default();
-            return Err(table.wrong(row, &plan.target, CellProblem::NotNumber { text }));
+            return Err(table.wrong(row, &plan.target, CellProblem::NotValue { text }));
         }
+        let values = match (&classes, label) {
+            (None, Column::Numbers(cells)) if plan.scale_target => {
+                Some(scaled(cells, Scale::Standard))
+            }
+            _ => None,
+        };
         Ok(Prepared {
+            values,
             target: plan.target.clone(),
             classes,
             features: vec![],
@@ -152,14 +169,16 @@ impl Prepared {
                 Labels::Classes(ndarray::Array1::from(ids).into_dyn())
             }
             (None, Column::Numbers(cells)) => {
-                let values = rows.iter().map(|&r| cells[r].unwrap_or(0.0) as f32);
+                let (offset, scale) = self.values.unwrap_or((0.0, 1.0));
+                let values = rows.iter().map(|&r| cells[r].unwrap_or(0.0));
+                let values = values.map(|x| ((x - offset) / scale) as f32);
                 let values = Array2::from_shape_vec((rows.len(), 1), values.collect());
                 Labels::Values(values.expect("one column").into_dyn())
             }
             (None, Column::Words(_)) => {
                 let row = rows.first().copied().unwrap_or(0);
                 let text = label.word(row).unwrap_or_default();
-                return Err(table.wrong(row, &self.target, CellProblem::NotNumber { text }));
+                return Err(table.wrong(row, &self.target, CellProblem::NotValue { text }));
             }
         };
         let classes = self.classes.clone().unwrap_or_default();
@@ -180,6 +199,22 @@ impl Prepared {
     /// The column that is predicted.
     pub fn target(&self) -> &str {
         &self.target
+    }
+
+    /// A value to be predicted in the units of its column, of one that the model gives or is to give.
+    pub fn value(&self, x: f32) -> f64 {
+        match self.values {
+            Some((offset, scale)) => f64::from(x) * scale + offset,
+            None => f64::from(x),
+        }
+    }
+
+    /// What a mean or a root mean of differences of values is multiplied by to be in the units of the column,
+    /// where values are scaled; `name` is that of the metric.
+    pub fn units(&self, name: &str) -> Option<f64> {
+        let linear = ["mean_absolute_error", "root_mean_squared_error"];
+        let (_, scale) = self.values.filter(|_| linear.contains(&name))?;
+        Some(scale)
     }
 
     /// Names of the inputs: `mass`, `island=A`, `mass?` where one says what is missing.
@@ -208,10 +243,7 @@ impl Prepared {
                 }
                 match self.missing {
                     Missing::Drop => continue 'rows,
-                    Missing::Refuse => {
-                        let mark = String::new();
-                        return Err(table.wrong(row, &f.name, CellProblem::Missing { mark }));
-                    }
+                    Missing::Refuse => return Err(table.wrong(row, &f.name, CellProblem::Gap)),
                     _ => {}
                 }
             }
@@ -296,62 +328,4 @@ impl Kind {
 
 fn all(table: &Table) -> Vec<usize> {
     (0..table.len()).collect()
-}
-
-/// The distinct words in order.
-fn distinct(column: &Column) -> Vec<String> {
-    let rows = match column {
-        Column::Numbers(cells) => cells.len(),
-        Column::Words(cells) => cells.len(),
-    };
-    let words: std::collections::BTreeSet<String> =
-        (0..rows).filter_map(|row| column.word(row)).collect();
-    words.into_iter().collect()
-}
-
-/// The distinct labels: numbers by size, words by alphabet.
-fn classes(column: &Column) -> Vec<String> {
-    let mut words = distinct(column);
-    if let Column::Numbers(_) = column {
-        let number = |word: &String| word.parse::<f64>().unwrap_or(f64::INFINITY);
-        words.sort_by(|a, b| number(a).total_cmp(&number(b)));
-    }
-    words
-}
-
-fn is_classes(column: &Column, task: Task) -> bool {
-    match (task, column) {
-        (Task::Classes, _) => true,
-        (Task::Values, _) => false,
-        (Task::Auto, Column::Words(_)) => true,
-        (Task::Auto, Column::Numbers(_)) => {
-            let words = classes(column);
-            let numbers = words.iter().enumerate();
-            words.len() > 1 && numbers.into_iter().all(|(i, w)| *w == i.to_string())
-        }
-    }
-}
-
-/// The scale of the cells that are there.
-fn scaled(cells: &[Option<f64>], scale: Scale) -> Kind {
-    let given: Vec<f64> = cells.iter().flatten().copied().collect();
-    let n = given.len().max(1) as f64;
-    let or_one = |x: f64| if x > 0.0 { x } else { 1.0 };
-    let (offset, scale) = match scale {
-        Scale::None => (0.0, 1.0),
-        Scale::Standard => {
-            let mean = given.iter().sum::<f64>() / n;
-            let variance = given.iter().map(|x| (x - mean) * (x - mean)).sum::<f64>() / n;
-            (mean, or_one(variance.sqrt()))
-        }
-        Scale::MinMax => {
-            let min = given.iter().copied().fold(f64::INFINITY, f64::min);
-            let max = given.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-            match given.is_empty() {
-                true => (0.0, 1.0),
-                false => (min, or_one(max - min)),
-            }
-        }
-    };
-    Kind::Number { offset, scale }
 }

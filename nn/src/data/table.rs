@@ -22,8 +22,10 @@ pub struct Table {
     path: PathBuf,
     names: Vec<String>,
     columns: Vec<Column>,
-    /// The line of each row in its file.
+    /// Where each row is: lines of a file of text, else numbers from 1.
     lines: Vec<u64>,
+    /// What `lines` counts.
+    unit: &'static str,
 }
 
 impl Column {
@@ -84,6 +86,7 @@ impl Table {
             names,
             columns,
             lines: (1..=rows as u64).collect(),
+            unit: "row",
         })
     }
 
@@ -124,6 +127,7 @@ impl Table {
             columns: (0..names.len()).map(column).collect(),
             names,
             lines: rows.iter().map(|row| row.line).collect(),
+            unit: "line",
         })
     }
 
@@ -170,7 +174,13 @@ impl Table {
             names: self.names.clone(),
             columns: self.columns.iter().map(|c| c.select(rows)).collect(),
             lines: rows.iter().map(|&r| self.lines[r]).collect(),
+            unit: self.unit,
         }
+    }
+
+    /// Where a row is, such as `line 7`.
+    pub fn place(&self, row: usize) -> String {
+        format!("{} {}", self.unit, self.lines[row])
     }
 
     /// An error about a cell.

@@ -135,14 +135,28 @@ impl<'d> Section<'d> {
     pub fn must_have(&self, key: &str) -> Result<(), RecipeError> {
         match self.node(key) {
             Some(_) => Ok(()),
-            None => Err(self.error(format!("the key `{key}` is missing"))),
+            None => Err(self.missing(key)),
         }
+    }
+
+    /// An error about a key that is not there, or is there under a name that is nearly its own.
+    pub fn missing(&self, key: &str) -> RecipeError {
+        let asked = self.asked.borrow();
+        for (found, _) in self.table {
+            let name: &str = found.get_ref();
+            if !asked.iter().any(|key| key == name) && nearest(name, &[key]).is_some() {
+                let message = format!("unknown key; did you mean `{key}`?");
+                return self
+                    .source
+                    .error(found.span(), &self.path_of(name), message);
+            }
+        }
+        self.error(format!("the key `{key}` is missing"))
     }
 
     /// The value of a key that must be there.
     pub fn need<T: FromNode<'d>>(&self, key: &str) -> Result<T, RecipeError> {
-        self.get(key)?
-            .ok_or_else(|| self.error(format!("the key `{key}` is missing")))
+        self.get(key)?.ok_or_else(|| self.missing(key))
     }
 
     /// Makes `f` of the value of a key.
@@ -169,13 +183,7 @@ impl<'d> Section<'d> {
                 let mut known: Vec<&str> = asked.iter().map(String::as_str).collect();
                 known.sort_unstable();
                 known.dedup();
-                let like = nearest(name, &known);
-                let like = like.map_or(String::new(), |l| format!("; did you mean `{l}`?"));
-                let message = format!("unknown key{like} There are {}", known.join(", "));
-                let message = match like.is_empty() {
-                    true => message.replace("unknown key There", "unknown key; there"),
-                    false => message,
-                };
+                let message = format!("unknown key; {}", among(name, &known));
                 return Err(self.source.error(key.span(), &self.path_of(name), message));
             }
         }
@@ -242,16 +250,16 @@ impl<'d> Node<'d> {
 
     /// An error about a word that is none of these.
     pub fn unknown(&self, word: &str, known: &[&str]) -> RecipeError {
-        let like = nearest(word, known);
-        let like = like.map_or(String::new(), |l| format!("did you mean `{l}`? "));
-        self.error(format!(
-            "`{word}` is not known; {like}there are {}",
-            known.join(", ")
-        ))
+        self.error(format!("`{word}` is not known; {}", among(word, known)))
     }
 
     pub fn is_list(&self) -> bool {
         self.value.is_array()
+    }
+
+    /// The value if it is this text.
+    pub fn is(&self, text: &str) -> bool {
+        self.value.as_str() == Some(text)
     }
 
     pub fn is_table(&self) -> bool {
@@ -329,11 +337,28 @@ impl<'d, T: FromNode<'d>> FromNode<'d> for Vec<T> {
     }
 }
 
-/// The word that was probably meant: the one with the fewest changes, if they are few.
+/// More words than are listed after a guess.
+const MANY: usize = 16;
+
+/// Which word was probably meant, and which there are.
+pub(crate) fn among(word: &str, known: &[&str]) -> String {
+    match nearest(word, known) {
+        Some(like) if known.len() > MANY => format!("did you mean `{like}`?"),
+        Some(like) => format!("did you mean `{like}`? There are {}", known.join(", ")),
+        None => format!("there are {}", known.join(", ")),
+    }
+}
+
+/// The word that was probably meant: the one with the fewest changes, if they are few, or else the first that
+/// begins with it.
 fn nearest<'w>(word: &str, known: &[&'w str]) -> Option<&'w str> {
     let scored = known.iter().map(|k| (distance(word, k), *k));
     let (changes, best) = scored.min()?;
-    (changes <= 1 + word.len() / 4).then_some(best)
+    let longer = || known.iter().find(|k| k.starts_with(word)).copied();
+    match changes <= 1 + word.len() / 4 {
+        true => Some(best),
+        false => longer().filter(|_| word.len() > 2),
+    }
 }
 
 /// Letters to insert, delete or replace.

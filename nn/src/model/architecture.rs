@@ -163,13 +163,11 @@ fn wired(s: &Section<'_>, scope: &Scope, given: Option<Input>) -> Result<Wired, 
             values.push(("input".to_string(), x.clone()));
             vec![x]
         }
-        (None, None) => return Err(s.error("the key `inputs` is missing")),
+        (None, None) => return Err(s.missing("inputs")),
     };
     let known = inputs.len();
     let mut last = inputs.last().cloned();
-    let list = s.node("layers");
-    let list =
-        list.ok_or_else(|| s.error("the key `layers` is missing: a list of tables with `type`"))?;
+    let list = s.node("layers").ok_or_else(|| s.missing("layers"))?;
     let nodes = list.list()?;
     let mut results: Vec<Symbol> = vec![];
     for node in &nodes {
@@ -224,7 +222,7 @@ fn input(node: &Node<'_>) -> Result<(String, Input), RecipeError> {
     let s = node.section()?;
     let name: String = s.need("name")?;
     let shape: Option<Shape> = s.with("shape", Setting::read)?;
-    let shape = shape.ok_or_else(|| s.error("the key `shape` is missing"))?;
+    let shape = shape.ok_or_else(|| s.missing("shape"))?;
     let types = DType::ALL.map(|t| (t.name(), t));
     let dtype = s.with("dtype", |node| node.one_of(&types))?;
     s.done()?;

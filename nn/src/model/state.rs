@@ -2,6 +2,8 @@
 
 use super::{History, Model, architecture, targets};
 use crate::checkpoint::{Checkpoint, read};
+use crate::data::Dataset;
+use crate::data::front::Front;
 use crate::error::{Names, NnError};
 use crate::text::TextVectorization;
 use craneflow_ir::Array;
@@ -35,6 +37,14 @@ impl Model {
                 || self.notes.contains_key(key)
         });
         checkpoint.write(path)
+    }
+
+    /// Lets files of the model say what its samples are: how files become inputs, the names of the classes and
+    /// of the data. `craneflow predict` and `evaluate` go by it.
+    pub fn set_samples(&mut self, front: &Front, data: &Dataset) {
+        self.set_note("front", front.to_json());
+        self.set_note("classes", data.classes().join("\n"));
+        self.set_note("data", data.name());
     }
 
     /// What `save` writes.

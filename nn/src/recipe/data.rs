@@ -1,26 +1,16 @@
 //! The part `[data]`: where samples come from and what is done to them.
 
+mod load;
+
+pub use load::Loaded;
+
+use crate::data;
 use crate::data::augment::Augment;
-use crate::data::folder::ClassFolder;
-use crate::data::front::Front;
-use crate::data::images::{self, ImageSize, natural_size};
-use crate::data::prepare::{Missing, Preparation, Prepared, Scale, Task};
-use crate::data::sounds::{self, SoundFormat};
-use crate::data::table::Table;
-use crate::data::text::{Unit, Vocabulary};
-use crate::data::{self, DataError, Dataset, Labels, Split};
-use crate::describe::document::{FromNode, Node, RecipeError, Section};
-use crate::rng::Rng;
+use crate::data::prepare::{Missing, Preparation, Scale, Task};
+use crate::data::text::Unit;
+use crate::describe::document::{FromNode, Node, RecipeError, Section, among};
 use crate::text::BytePairs;
 use std::path::{Path, PathBuf};
-
-/// Samples and how they were made.
-pub struct Loaded {
-    /// Training and held-out part.
-    pub split: Split,
-    /// What samples to predict go through.
-    pub front: Front,
-}
 
 /// `[data]`.
 pub(super) struct DataPlan {
@@ -122,6 +112,30 @@ pub(super) fn places(s: &Section<'_>, folder: &Path) -> Result<(), RecipeError> 
     Ok(())
 }
 
+/// Refuses a name of a column that the table at `path` does not have, at the key that asks for it.
+pub(super) fn asks_for(
+    s: &Section<'_>,
+    path: &Path,
+    wanted: &str,
+    columns: &str,
+) -> Result<(), RecipeError> {
+    let wanted = wanted.trim_matches('`');
+    let columns: Vec<&str> = columns.split(", ").collect();
+    let check = |node: &Node<'_>| match node.is(wanted) {
+        true => Err(node.error(format!(
+            "{} has no column `{wanted}`; {}",
+            path.display(),
+            among(wanted, &columns)
+        ))),
+        false => Ok(()),
+    };
+    for key in ["target", "column"] {
+        s.with(key, check)?;
+    }
+    let ignored = s.with("ignore", |node| node.list()?.iter().try_for_each(check));
+    ignored.map(|_| ())
+}
+
 fn delimiter(s: &Section<'_>) -> Result<u8, RecipeError> {
     let one = |node: &Node<'_>| match String::from_node(node)?.as_bytes() {
         [byte] => Ok(*byte),
@@ -170,6 +184,7 @@ fn table(s: &Section<'_>) -> Result<Kind, RecipeError> {
                 .unwrap_or_default(),
             indicators: s.or("indicators", false)?,
             scale: s.with("scale", |n| n.one_of(&scales))?.unwrap_or_default(),
+            scale_target: s.or("scale_target", false)?,
         },
     })
 }
@@ -230,169 +245,4 @@ pub(super) fn augment(s: &Section<'_>) -> Result<Augment, RecipeError> {
         contrast: s.or("contrast", 0.0)?,
         saturation: s.or("saturation", 0.0)?,
     })
-}
-
-impl DataPlan {
-    /// What the samples are called.
-    pub fn name(&self) -> &str {
-        &self.train
-    }
-
-    /// Reads the samples.
-    pub fn load(&self) -> Result<Loaded, DataError> {
-        match &self.kind {
-            Kind::Known => Ok(Loaded {
-                split: data::load(&self.train)?,
-                front: Front::Arrays,
-            }),
-            Kind::Table { delimiter, plan } => self.table(*delimiter, plan),
-            Kind::Images {
-                height,
-                width,
-                channels,
-            } => {
-                let train = ClassFolder::open(&self.train, &images::ENDINGS)?;
-                let natural = natural_size(&train.files[0].0)?;
-                let size = ImageSize {
-                    height: height.unwrap_or(natural.height),
-                    width: width.unwrap_or(natural.width),
-                    channels: channels.unwrap_or(natural.channels),
-                };
-                let name = data::stem(Path::new(&self.train));
-                let load = |folder: &ClassFolder| images::load(folder, &name, size);
-                Ok(Loaded {
-                    split: self.folders(&train, &images::ENDINGS, load)?,
-                    front: Front::Images(size),
-                })
-            }
-            Kind::Sounds { rate, length } => {
-                let train = ClassFolder::open(&self.train, &sounds::ENDINGS)?;
-                let first = sounds::read(&train.files[0].0)?;
-                let format = SoundFormat {
-                    rate: rate.unwrap_or(first.rate),
-                    length: length.unwrap_or(first.samples.len()),
-                };
-                let name = data::stem(Path::new(&self.train));
-                let load = |folder: &ClassFolder| sounds::load(folder, &name, format);
-                Ok(Loaded {
-                    split: self.folders(&train, &sounds::ENDINGS, load)?,
-                    front: Front::Sounds(format),
-                })
-            }
-            Kind::Text(plan) => self.text(plan),
-        }
-    }
-
-    /// The samples of a folder and those of the folder to be judged by, or else a part of them.
-    fn folders(
-        &self,
-        train: &ClassFolder,
-        endings: &[&str],
-        load: impl Fn(&ClassFolder) -> Result<Dataset, DataError>,
-    ) -> Result<Split, DataError> {
-        let test = self.test.as_ref().map(|path| {
-            let mut test = ClassFolder::open(path, endings)?;
-            test.renumber(&train.classes)?;
-            load(&test)
-        });
-        self.split(load(train)?, test.transpose()?)
-    }
-
-    fn split(&self, train: Dataset, test: Option<Dataset>) -> Result<Split, DataError> {
-        match (test, train.labels()) {
-            (Some(test), _) => Ok(Split { train, test }),
-            (None, Labels::Classes(_)) => {
-                train.train_test_split_stratified(self.seed, self.held_out)
-            }
-            (None, Labels::Values(_)) => train.train_test_split(self.seed, self.held_out),
-        }
-    }
-
-    /// Training and held-out rows: all that is learnt is learnt from the first.
-    fn tables(&self, delimiter: u8, target: &str) -> Result<(Table, Table), DataError> {
-        let table = Table::read(&self.train, delimiter)?;
-        if let Some(test) = &self.test {
-            return Ok((table, Table::read(test, delimiter)?));
-        }
-        let label = table.column(target)?;
-        let mut strata: std::collections::BTreeMap<String, Vec<usize>> = Default::default();
-        let words = matches!(label, data::table::Column::Words(_));
-        for row in Rng::new(self.seed).permutation(table.len()) {
-            if !label.is_missing(row) {
-                let word = if words { label.word(row) } else { None };
-                strata
-                    .entry(word.unwrap_or_default())
-                    .or_default()
-                    .push(row);
-            }
-        }
-        let (mut train, mut test) = (vec![], vec![]);
-        for rows in strata.values() {
-            let n = (rows.len() as f64 * self.held_out).round() as usize;
-            let (held, kept) = rows.split_at(n.min(rows.len()));
-            test.extend_from_slice(held);
-            train.extend_from_slice(kept);
-        }
-        if train.is_empty() || test.is_empty() {
-            return Err(DataError::Fraction {
-                name: self.train.clone(),
-                fraction: self.held_out,
-                samples: table.len(),
-            });
-        }
-        // In the order of the file, so that it alone decides about ties.
-        train.sort_unstable();
-        test.sort_unstable();
-        Ok((table.select(&train), table.select(&test)))
-    }
-
-    fn table(&self, delimiter: u8, plan: &Preparation) -> Result<Loaded, DataError> {
-        let (train, test) = self.tables(delimiter, &plan.target)?;
-        let prepared = Prepared::fit(&train, plan)?;
-        let split = Split {
-            train: prepared.dataset(&train)?.0,
-            test: prepared.dataset(&test)?.0,
-        };
-        Ok(Loaded {
-            split,
-            front: Front::Table {
-                delimiter,
-                prepared,
-            },
-        })
-    }
-
-    fn text(&self, plan: &TextPlan) -> Result<Loaded, DataError> {
-        let (train, test) = self.tables(plan.delimiter, &plan.target)?;
-        let texts = |table: &Table| -> Result<Vec<String>, DataError> {
-            let column = table.column(&plan.column)?;
-            let text = |row| column.word(row).unwrap_or_default();
-            Ok((0..table.len()).map(text).collect())
-        };
-        let words = texts(&train)?;
-        let words = words.iter().map(String::as_str);
-        // The labels go the way of tables.
-        let labels = Preparation {
-            missing: Missing::MostFrequent,
-            ..Preparation::new(&plan.target)
-        };
-        let prepared = Prepared::labels(&train, &labels)?;
-        let front = Front::Text {
-            column: plan.column.clone(),
-            labels: prepared.clone(),
-            delimiter: plan.delimiter,
-            vocabulary: Vocabulary::fit(words, plan.unit, plan.vocabulary),
-            length: plan.length,
-        };
-        let part = |table: &Table| -> Result<Dataset, DataError> {
-            let texts = texts(table)?;
-            let inputs = front.texts(texts.iter().map(String::as_str));
-            prepared.labelled(table, inputs)
-        };
-        let split = Split {
-            train: part(&train)?,
-            test: part(&test)?,
-        };
-        Ok(Loaded { split, front })
-    }
 }

@@ -30,7 +30,8 @@ pub use training::TrainingPlan;
 
 use crate::callbacks::Callback;
 use crate::data::augment::Augment;
-use crate::data::{Dataset, Labels};
+use crate::data::front::Front;
+use crate::data::{DataError, Dataset, Labels};
 use crate::describe::document::{self, Node, Section};
 use crate::engine::Options;
 use crate::error::NnError;
@@ -106,6 +107,11 @@ impl Recipe {
         self
     }
 
+    /// Where it was read from.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// The text.
     pub fn text(&self) -> &str {
         &self.text
@@ -134,7 +140,40 @@ impl Recipe {
             data::places(&section(top, "data")?, folder)
         })
         .map_err(Box::new)?;
-        Ok(self.data.load()?)
+        match self.data.load() {
+            Ok(mut loaded) => {
+                loaded.warnings.extend(self.vain(&loaded));
+                Ok(loaded)
+            }
+            Err(error) => Err(self.placed(error)),
+        }
+    }
+
+    /// What is asked for and has no effect on the data.
+    fn vain(&self, loaded: &Loaded) -> Option<String> {
+        let grey = matches!(&loaded.front, Front::Images(size) if size.channels == 1);
+        let asked = self.augment.as_ref().is_some_and(|a| a.saturation > 0.0);
+        (grey && asked).then(|| "`saturation` changes nothing about grey pictures".to_string())
+    }
+
+    /// An error about a column, at the key that asks for it.
+    fn placed(&self, error: DataError) -> NnError {
+        let DataError::Column {
+            path,
+            wanted,
+            columns,
+        } = &error
+        else {
+            return error.into();
+        };
+        let found = document::read(&self.path, &self.text, |top| {
+            known(top);
+            data::asks_for(&section(top, "data")?, path, wanted, columns)
+        });
+        match found {
+            Err(placed) => Box::new(placed).into(),
+            Ok(()) => error.into(),
+        }
     }
 
     /// The callbacks, new ones at every call.
@@ -179,6 +218,7 @@ impl Recipe {
                 })?,
                 Some(node) => training::compile(&node.section()?, &mut model, values)?,
             }
+            training::monitored(top, &model)?;
             Ok(model)
         })
     }

@@ -107,6 +107,23 @@ pub(super) fn callbacks(
     Ok(list.unwrap_or_default())
 }
 
+/// Refuses a number to monitor that a training of the model does not report.
+pub(super) fn monitored(top: &Section<'_>, model: &Model) -> Result<(), RecipeError> {
+    let own = model.reported();
+    let held_out = own.iter().map(|name| format!("val_{name}"));
+    let all: Vec<String> = own.iter().cloned().chain(held_out).collect();
+    let known: Vec<&str> = all.iter().map(String::as_str).collect();
+    let listed = top.with("callback", |node| node.list())?;
+    for callback in listed.unwrap_or_default() {
+        let s = callback.section()?;
+        s.with("monitor", |node| match String::from_node(node)? {
+            name if known.contains(&name.as_str()) => Ok(()),
+            name => Err(node.unknown(&name, &known)),
+        })?;
+    }
+    Ok(())
+}
+
 fn callback(s: &Section<'_>, folder: &Path) -> Result<Box<dyn Callback>, RecipeError> {
     let word: String = s.need("type")?;
     let modes = [("auto", Mode::Auto), ("min", Mode::Min), ("max", Mode::Max)];

@@ -1,8 +1,9 @@
 //! One page: text, tables and pictures, all inside of it.
 
+use super::Report;
 use super::canvas::escaped;
 use super::chart::histogram;
-use super::{Picture, Report};
+use super::mistakes::Picture;
 use std::fmt::Write;
 
 const STYLE: &str = "body{font-family:sans-serif;max-width:1120px;margin:2em auto;padding:0 1em;color:#222}\
@@ -90,8 +91,8 @@ fn mistakes(p: &mut String, r: &Report) {
             let [w, h] = shown(shape[1], shape[0]);
             let _ = write!(
                 p,
-                "<img alt=\"sample {}\" width=\"{w}\" height=\"{h}\" src=\"data:image/png;base64,{}\">",
-                m.sample,
+                "<img alt=\"{}\" width=\"{w}\" height=\"{h}\" src=\"data:image/png;base64,{}\">",
+                m.place,
                 base64(png)
             );
         }
@@ -100,8 +101,8 @@ fn mistakes(p: &mut String, r: &Report) {
         }
         let _ = write!(
             p,
-            "<figcaption>sample {}: {}</figcaption></figure>",
-            m.sample,
+            "<figcaption>{}: {}</figcaption></figure>",
+            m.place,
             escaped(&m.said)
         );
     }

@@ -4,18 +4,20 @@ mod canvas;
 mod chart;
 mod drawing;
 mod html;
+mod mistakes;
 
 use crate::callbacks::TensorBoard;
 use crate::checkpoint::write_whole;
 use crate::data::front::Front;
 use crate::data::images::floats;
-use crate::data::{Dataset, Labels};
+use crate::data::{Dataset, Labels, Table};
 use crate::error::NnError;
 use crate::loss::Loss;
 use crate::model::{Inspection, Model, Wire};
 pub(crate) use chart::bounds;
 use chart::{Chart, Series};
-use ndarray::{ArrayD, Axis, Slice};
+use mistakes::{Mistake, Shown};
+use ndarray::{ArrayD, Axis};
 use std::path::Path;
 
 /// What a training came to, to look at.
@@ -33,50 +35,36 @@ pub struct Report {
     weights: Vec<Weight>,
 }
 
-struct Mistake {
-    sample: usize,
-    said: String,
-    picture: Option<Picture>,
-    text: Option<String>,
-}
-
-struct Picture {
-    /// `[height, width, channels]`.
-    shape: [usize; 3],
-    png: Vec<u8>,
-}
-
 struct Weight {
     name: String,
     values: Vec<f32>,
     gradient: Option<Vec<f32>>,
 }
 
-/// Mistakes shown.
-const MISTAKES: usize = 16;
-
 impl Report {
-    /// Looks at a trained model and at how it does on held-out samples. The model stays as it is.
+    /// Looks at a trained model and at how it does on held-out samples, whose rows in their table are `rows`
+    /// if they are from one. The model stays as it is.
     pub fn collect(
         title: &str,
         model: &mut Model,
         train: &Dataset,
         test: &Dataset,
         front: &Front,
+        rows: Option<&Table>,
         batch_size: usize,
     ) -> Result<Report, NnError> {
+        let shown = Shown { test, front, rows };
         let n = train.len().min(batch_size);
-        let rows: Vec<usize> = (0..n).collect();
-        let batch = train.select(&rows);
+        let first: Vec<usize> = (0..n).collect();
+        let batch = train.select(&first);
         let found = model.inspect_step(batch.inputs(), batch.labels())?;
         let outputs = model.predict(test.inputs())?;
         let judged = model.evaluate(test.inputs(), test.labels())?;
         let mut facts = facts(model, train, test, &found, batch_size);
-        facts.extend(
-            judged
-                .iter()
-                .map(|(n, x)| (format!("held-out {n}"), format!("{x:.5}"))),
-        );
+        facts.extend(judged.iter().map(|(name, x)| {
+            let units = front.in_units(name, *x).unwrap_or_default();
+            (format!("held-out {name}"), format!("{x:.5}{units}"))
+        }));
         let loss = model.loss();
         let (confusion, mistakes) = match test.labels() {
             Labels::Classes(ids) => {
@@ -84,10 +72,10 @@ impl Report {
                 let ids: Vec<usize> = ids.iter().map(|&id| id as usize).collect();
                 (
                     Some(counts(&said, &ids, test.classes().len())),
-                    worst(test, front, &said, &ids),
+                    shown.worst(&said, &ids),
                 )
             }
-            Labels::Values(y) => (None, farthest(test, front, &outputs, y)),
+            Labels::Values(y) => (None, shown.farthest(&outputs, y)),
         };
         Ok(Report {
             title: title.to_string(),
@@ -124,11 +112,11 @@ impl Report {
             return Ok(());
         }
         let cell = |text: &str| text.replace('|', "\\|").replace(['\n', '\r'], " ");
-        let mut table = "| | sample | the model says | |\n|---|---|---|---|\n".to_string();
+        let mut table = "| | | the model says | |\n|---|---|---|---|\n".to_string();
         for (i, mistake) in self.mistakes.iter().enumerate() {
             let text = cell(mistake.text.as_deref().unwrap_or_default());
             let said = cell(&mistake.said);
-            table += &format!("| {i} | {} | {said} | {text} |\n", mistake.sample);
+            table += &format!("| {i} | {} | {said} | {text} |\n", mistake.place);
             if let Some(picture) = &mistake.picture {
                 let tag = format!("worst_mistakes/{i:02}");
                 board.write_png(&tag, epoch, picture.shape, &picture.png)?;
@@ -292,79 +280,6 @@ fn counts(said: &[Vec<f32>], ids: &[usize], classes: usize) -> Vec<Vec<usize>> {
         counts[id][best] += 1;
     }
     counts
-}
-
-/// The wrong answers that the model is surest of.
-fn worst(test: &Dataset, front: &Front, said: &[Vec<f32>], ids: &[usize]) -> Vec<Mistake> {
-    let mut wrong: Vec<(usize, usize, f32)> = said
-        .iter()
-        .enumerate()
-        .map(|(i, row)| (i, best(row), row[best(row)]))
-        .filter(|&(i, class, _)| class != ids[i])
-        .collect();
-    wrong.sort_by(|a, b| b.2.total_cmp(&a.2));
-    wrong.truncate(MISTAKES);
-    let name = |i: usize| test.classes().get(i).cloned().unwrap_or(i.to_string());
-    let mistake = |(i, class, sure): (usize, usize, f32)| {
-        let said = format!(
-            "{} ({:.1} %), is {}",
-            name(class),
-            100.0 * sure,
-            name(ids[i])
-        );
-        shown(test, front, i, said)
-    };
-    wrong.into_iter().map(mistake).collect()
-}
-
-/// The values that the model is farthest from.
-fn farthest(test: &Dataset, front: &Front, outputs: &ArrayD<f32>, y: &ArrayD<f32>) -> Vec<Mistake> {
-    let pairs = outputs.axis_iter(Axis(0)).zip(y.axis_iter(Axis(0)));
-    let mut far: Vec<(usize, f32, f32)> = pairs
-        .enumerate()
-        .filter_map(|(i, (said, is))| Some((i, *said.iter().next()?, *is.iter().next()?)))
-        .collect();
-    far.sort_by(|a, b| (b.1 - b.2).abs().total_cmp(&(a.1 - a.2).abs()));
-    far.truncate(MISTAKES);
-    let mistake =
-        |(i, said, is): (usize, f32, f32)| shown(test, front, i, format!("{said:.4}, is {is:.4}"));
-    far.into_iter().map(mistake).collect()
-}
-
-/// A sample as a picture or as text.
-fn shown(test: &Dataset, front: &Front, sample: usize, said: String) -> Mistake {
-    let x = test
-        .inputs()
-        .slice_axis(Axis(0), Slice::from(sample..sample + 1));
-    let numbers: Vec<f32> = x.iter().copied().collect();
-    let mut mistake = Mistake {
-        sample,
-        said,
-        picture: None,
-        text: None,
-    };
-    match (front, test.input_shape()) {
-        (Front::Text { vocabulary, .. }, _) => {
-            let ids: Vec<i32> = numbers.iter().map(|&x| x as i32).collect();
-            mistake.text = Some(vocabulary.decode(&ids));
-        }
-        (_, &[height, width, channels @ (1 | 3)]) => {
-            let byte = |x: &f32| (x.clamp(0.0, 1.0) * 255.0).round() as u8;
-            let pixels: Vec<u8> = numbers.iter().map(byte).collect();
-            mistake.picture = Some(Picture {
-                shape: [height, width, channels],
-                png: png(width, height, channels, &pixels),
-            });
-        }
-        (Front::Table { prepared, .. }, _) => {
-            let names = prepared.names();
-            let cells = names.iter().zip(&numbers);
-            let lines: Vec<String> = cells.map(|(n, x)| format!("{n} {x:.3}")).collect();
-            mistake.text = Some(lines.join("\n"));
-        }
-        _ => mistake.text = Some(format!("{:.3?}", &numbers[..numbers.len().min(24)])),
-    }
-    mistake
 }
 
 fn weights(model: &mut Model, found: &Inspection) -> Vec<Weight> {

@@ -66,6 +66,11 @@ pub struct Preparation {
     pub indicators: bool,
     /// What columns of numbers are brought to.
     pub scale: Scale,
+    /// Whether values to be predicted are brought to mean 0 and standard deviation 1. [`Prepared::value`] takes
+    /// it back.
+    ///
+    /// [`Prepared::value`]: super::Prepared::value
+    pub scale_target: bool,
 }
 
 impl Preparation {
@@ -78,6 +83,7 @@ impl Preparation {
             missing: Missing::default(),
             indicators: false,
             scale: Scale::default(),
+            scale_target: false,
         }
     }
 }

@@ -78,6 +78,18 @@ fn folders_are_classes() {
     }
     let mut found = ClassFolder::open(folder.path(), &ENDINGS).expect("opens");
     assert_eq!(found.classes, ["a", "b"]);
+    let empty = folder.path().join("empty");
+    let lost = format!(
+        "{} has no files of samples and is no class",
+        empty.display()
+    );
+    assert_eq!(found.warnings(folder.path()), [lost]);
+    let (_, warning) = images::load_warning(&found, "x", size(2, 2, 1)).expect("loads");
+    assert_eq!(warning, None);
+    let (_, warning) = images::load_warning(&found, "x", size(2, 1, 1)).expect("loads");
+    let warning = warning.expect("squares become twice as high");
+    let expected = "4 of 4 pictures have other proportions than 2 by 1 and are stretched, such as ";
+    assert!(warning.starts_with(expected), "{warning}");
     let data = images::load(&found, "x", size(1, 1, 1)).expect("loads");
     assert_eq!(
         data.inputs().iter().copied().collect::<Vec<f32>>(),

@@ -81,7 +81,7 @@ fn rows_are_dropped_or_refused() {
     assert_eq!(data.len(), 2);
     let message = refusal(prepared(GAPS, &plan(Missing::Refuse)));
     assert!(
-        message.starts_with("t.csv: line 3, column 2 (`b`): the cell is missing (empty)"),
+        message.starts_with("t.csv: line 3, column 2 (`b`): the cell is empty; `missing = "),
         "{message}"
     );
 }

@@ -1,0 +1,150 @@
+//! Held-out samples about which the model is wrong most, as people know them.
+
+use super::{best, png};
+use crate::data::front::Front;
+use crate::data::table::Column;
+use crate::data::{Dataset, Table};
+use ndarray::{ArrayD, Axis, Slice};
+
+pub(super) struct Mistake {
+    /// Which sample, such as `sample 3` or `line 7`.
+    pub place: String,
+    pub said: String,
+    pub picture: Option<Picture>,
+    pub text: Option<String>,
+}
+
+pub(super) struct Picture {
+    /// `[height, width, channels]`.
+    pub shape: [usize; 3],
+    pub png: Vec<u8>,
+}
+
+/// Mistakes shown.
+const MISTAKES: usize = 16;
+
+/// What samples are shown from.
+pub(super) struct Shown<'a> {
+    pub test: &'a Dataset,
+    pub front: &'a Front,
+    /// The rows of the samples, if they are from a table.
+    pub rows: Option<&'a Table>,
+}
+
+impl Shown<'_> {
+    /// The wrong answers that the model is surest of.
+    pub fn worst(&self, said: &[Vec<f32>], ids: &[usize]) -> Vec<Mistake> {
+        let mut wrong: Vec<(usize, usize, f32)> = said
+            .iter()
+            .enumerate()
+            .map(|(i, row)| (i, best(row), row[best(row)]))
+            .filter(|&(i, class, _)| class != ids[i])
+            .collect();
+        wrong.sort_by(|a, b| b.2.total_cmp(&a.2));
+        wrong.truncate(MISTAKES);
+        let classes = self.test.classes();
+        let name = |i: usize| classes.get(i).cloned().unwrap_or(i.to_string());
+        let mistake = |(i, class, sure): (usize, usize, f32)| {
+            let (said, is) = (name(class), name(ids[i]));
+            self.sample(i, format!("{said} ({:.1} %), is {is}", 100.0 * sure))
+        };
+        wrong.into_iter().map(mistake).collect()
+    }
+
+    /// The values that the model is farthest from.
+    pub fn farthest(&self, outputs: &ArrayD<f32>, y: &ArrayD<f32>) -> Vec<Mistake> {
+        let pairs = outputs.axis_iter(Axis(0)).zip(y.axis_iter(Axis(0)));
+        let mut far: Vec<(usize, f32, f32)> = pairs
+            .enumerate()
+            .filter_map(|(i, (said, is))| Some((i, *said.iter().next()?, *is.iter().next()?)))
+            .collect();
+        far.sort_by(|a, b| (b.1 - b.2).abs().total_cmp(&(a.1 - a.2).abs()));
+        far.truncate(MISTAKES);
+        let mistake = |(i, said, is): (usize, f32, f32)| {
+            let [said, is] = [said, is].map(|x| short(self.front.value(x)));
+            self.sample(i, format!("{said}, is {is}"))
+        };
+        far.into_iter().map(mistake).collect()
+    }
+
+    /// A sample as a picture or as text.
+    fn sample(&self, sample: usize, said: String) -> Mistake {
+        let mut mistake = Mistake {
+            place: format!("sample {sample}"),
+            said,
+            picture: None,
+            text: None,
+        };
+        if let Some(rows) = self.rows {
+            mistake.place = rows.place(sample);
+            mistake.text = Some(self.row(rows, sample));
+            return mistake;
+        }
+        let x = self
+            .test
+            .inputs()
+            .slice_axis(Axis(0), Slice::from(sample..sample + 1));
+        let numbers: Vec<f32> = x.iter().copied().collect();
+        match *self.test.input_shape() {
+            [height, width, channels @ (1 | 3)] => {
+                let byte = |x: &f32| (x.clamp(0.0, 1.0) * 255.0).round() as u8;
+                let pixels: Vec<u8> = numbers.iter().map(byte).collect();
+                mistake.picture = Some(Picture {
+                    shape: [height, width, channels],
+                    png: png(width, height, channels, &pixels),
+                });
+            }
+            _ => mistake.text = Some(format!("{:.3?}", &numbers[..numbers.len().min(24)])),
+        }
+        mistake
+    }
+
+    /// What the file has of a sample, without what is to be predicted.
+    fn row(&self, rows: &Table, row: usize) -> String {
+        let cell = |column: &Column| match column.word(row) {
+            Some(word) => word,
+            None => "(missing)".to_string(),
+        };
+        if let Front::Text { column, .. } = self.front {
+            return rows.column(column).map(cell).unwrap_or_default();
+        }
+        let target = match self.front {
+            Front::Table { prepared, .. } => prepared.target(),
+            _ => "",
+        };
+        let named = rows.names().iter().zip(rows.columns());
+        let lines = named.filter(|(name, _)| *name != target);
+        let lines: Vec<String> = lines.map(|(n, c)| format!("{n} {}", cell(c))).collect();
+        lines.join("\n")
+    }
+}
+
+/// A number with six digits that count, or all of a whole number.
+fn short(x: f64) -> String {
+    let digits = 6 - x.abs().max(1.0).log10().floor() as i32 - 1;
+    let text = format!("{x:.*}", digits.max(0) as usize);
+    match text.contains('.') {
+        true => text.trim_end_matches('0').trim_end_matches('.').to_string(),
+        false => text,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::short;
+
+    #[test]
+    fn numbers_have_the_digits_that_count() {
+        let cases = [
+            (0.0, "0"),
+            (-0.1234567, "-0.12346"),
+            (20.2, "20.2"),
+            (123456.7, "123457"),
+            (1200.0, "1200"),
+            (9_876_543.2, "9876543"),
+        ];
+        for (x, expected) in cases {
+            assert_eq!(short(x), expected);
+        }
+    }
+}
