@@ -109,7 +109,7 @@ fn errors_point_at_line_and_key() {
         (
             "kernel_size = 3",
             "kernelsize = 3",
-            "m.toml:7:37: model.layers[0].kernelsize: unknown key; did you mean `kernel_size`?",
+            "m.toml:7:35: model.layers[0].kernelsize: unknown key; did you mean `kernel_size`?",
         ),
         (
             "patience = 3",

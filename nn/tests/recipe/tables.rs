@@ -39,7 +39,7 @@ fn what_is_left_out_or_wide_is_said() {
     let wide = "the column `name` has 43 different texts in 43 rows";
     let ignored = found("missing = \"mean\"\nignore = [\"name\"]");
     assert_eq!(ignored, [lost]);
-    let gaps = "10 of 54 rows have gaps and are left out";
+    let gaps = "8 of 54 rows have gaps and are left out";
     let dropped = found("missing = \"drop\"\nignore = [\"name\"]");
     assert_eq!(dropped.len(), 2, "{dropped:?}");
     assert!(dropped[1].starts_with(gaps), "{dropped:?}");
@@ -100,7 +100,7 @@ fn values_have_a_scale_that_is_taken_back() {
         assert_eq!(plain.front.value(*price), f64::from(*price));
     }
     let units = scaled.front.in_units("mean_absolute_error", 1.0);
-    let deviation = prices.std(0.0);
+    let deviation = prices.mapv(f64::from).std(0.0);
     assert_eq!(units, Some(format!(" ({deviation:.5} in `price`)")));
     assert_eq!(scaled.front.in_units("loss", 1.0), None);
     assert_eq!(plain.front.in_units("mean_absolute_error", 1.0), None);
