@@ -6,7 +6,7 @@ use crate::saved::{self, DEFAULT_FILE, Loaded};
 use anyhow::{Context, Error, Result, bail};
 use craneflow::nn::data::front::Unlabelled;
 use craneflow::nn::data::{self, Dataset, Labels, NpyArray};
-use craneflow::nn::report::probabilities_of;
+use craneflow::nn::report::{probabilities_of, short};
 use ndarray::{ArrayD, Axis, Slice};
 use std::io::{Read, stdin};
 use std::path::{Path, PathBuf};
@@ -86,7 +86,9 @@ pub fn run(args: &Args) -> Result<()> {
         let test = loaded.samples(args.data.as_deref(), false)?;
         let samples = Samples {
             x: test.inputs().clone(),
-            names: (0..test.len()).map(|i| i.to_string()).collect(),
+            names: (0..test.len())
+                .map(|i| test.place(i).map_or(i.to_string(), str::to_string))
+                .collect(),
             broken: vec![],
         };
         (samples, Some(test))
@@ -125,8 +127,12 @@ fn read_all(loaded: &Loaded, paths: &[&PathBuf]) -> Result<Samples> {
     for path in paths {
         match read(loaded, path) {
             Ok(mut samples) => {
+                let place = match path.as_os_str() == "-" {
+                    true => "standard input".to_string(),
+                    false => path.display().to_string(),
+                };
                 for warning in &samples.warnings {
-                    eprintln!("warning: {}: {warning}", path.display());
+                    eprintln!("warning: {place}: {warning}");
                 }
                 for file in samples.broken.drain(..) {
                     let at = names.len() + file.before;
@@ -209,10 +215,9 @@ fn answers(
 fn label(loaded: &Loaded, data: &Dataset, sample: usize) -> String {
     match data.labels() {
         Labels::Values(y) => {
-            let values = y
-                .index_axis(Axis(0), sample)
-                .mapv(|x| loaded.front.value(x));
-            format!("{values:.4}")
+            let values = y.index_axis(Axis(0), sample);
+            let values = values.iter().map(|&x| short(loaded.front.value(x)));
+            values.collect::<Vec<_>>().join(", ")
         }
         Labels::Classes(ids) => {
             let id = ids[[sample]] as usize;

@@ -70,7 +70,7 @@ pub struct Args {
     /// Write a page with curves, mistakes and a drawing of the model to a folder
     #[arg(long, value_name = "DIR")]
     report: Option<PathBuf>,
-    /// Write event files for TensorBoard below a folder
+    /// Write event files for TensorBoard below a folder, another one for each training
     #[arg(long, value_name = "DIR")]
     tensorboard: Option<PathBuf>,
     /// Show curves, learning rate and speed on the terminal while it trains

@@ -163,10 +163,38 @@ fn values_are_learnt_on_a_scale_and_predicted_in_their_units() {
     });
     let error = error.expect("is said in its units");
     assert!((1.0..8_000.0).contains(&error), "{said}");
+    let held_out = good(at, &["predict", "model.safetensors"]);
+    let first = held_out.lines().next().expect("a line");
+    assert!(
+        first.contains("line ") && first.contains("  (label: 3"),
+        "{first}"
+    );
     // The worst mistakes are those of the file.
     let page = std::fs::read_to_string(at.join("out/index.html")).expect("was written");
     assert!(page.contains("<pre>size 5") || page.contains("<pre>size 6"));
     assert!(page.contains("\ncity Oslo</pre>") || page.contains("\ncity Rome</pre>"));
+
+    // A folder of tables.
+    std::fs::create_dir(at.join("more")).expect("makes");
+    for name in ["a.csv", "b.csv"] {
+        std::fs::write(at.join("more").join(name), "city,size\nOslo,60\nRome,61\n")
+            .expect("writes");
+    }
+    let said = good(
+        at,
+        &["predict", "model.safetensors", "more", "--format", "csv"],
+    );
+    let names: Vec<&str> = said.lines().filter_map(|l| l.split(',').next()).collect();
+    assert_eq!(
+        names,
+        [
+            "sample",
+            "more/a.csv: 1",
+            "more/a.csv: 2",
+            "more/b.csv: 1",
+            "more/b.csv: 2"
+        ]
+    );
 
     let new = "city,size\nRome,60\nParis,70\n,\n";
     std::fs::write(at.join("new.csv"), new).expect("writes");

@@ -219,6 +219,12 @@ impl Model {
         reports.map(|report| report.name).collect()
     }
 
+    /// Whether samples and labels are such as it is trained with.
+    pub(crate) fn fits(&self, x: Feed<'_>, y: Feed<'_>) -> Result<(), NnError> {
+        let targets = &self.training("fit")?.targets;
+        Batches::new(&self.network, &[x], Some((targets, &[y]))).map(|_| ())
+    }
+
     /// How many epochs it was trained for.
     pub fn epochs(&self) -> u64 {
         self.epochs

@@ -112,6 +112,16 @@ fn errors_point_at_line_and_key() {
             "m.toml:7:35: model.layers[0].kernelsize: unknown key; did you mean `kernel_size`?",
         ),
         (
+            "units = \"outputs\"",
+            "units = 4",
+            "m.toml:14:3: model.layers[7]: label 4 of sample 0 is out of range for the 4 classes of the model",
+        ),
+        (
+            "epochs = 2",
+            "epochs = -2",
+            "training.epochs: expected a whole number of at least 0, found -2",
+        ),
+        (
             "patience = 3",
             "monitor = \"val_los\"",
             "m.toml:25:11: callback[0].monitor: `val_los` is not known; did you mean `val_loss`? There are loss, accuracy, val_loss, val_accuracy",

@@ -4,6 +4,7 @@ use super::{Answer, Format, Said};
 use crate::saved::Loaded;
 use anyhow::Result;
 use craneflow::nn::data::front::Front;
+use craneflow::nn::report::short;
 use std::io::{Write, stdout};
 
 /// Prints the answers.
@@ -60,7 +61,7 @@ fn text(answers: &[Answer]) -> Result<()> {
                         let sure = numbers.iter().copied().fold(0.0, f64::max);
                         format!("{said:class$}  {:5.1} %", 100.0 * sure)
                     }
-                    None => format!("{numbers:.4?}"),
+                    None => values(numbers),
                 };
                 let label = label.as_ref().map(|l| format!("  (label: {l})"));
                 said + &label.unwrap_or_default()
@@ -70,6 +71,11 @@ fn text(answers: &[Answer]) -> Result<()> {
         writeln!(out, "{:>name$}  {said}", a.name)?;
     }
     Ok(())
+}
+
+fn values(numbers: &[f64]) -> String {
+    let numbers: Vec<String> = numbers.iter().map(|&x| short(x)).collect();
+    numbers.join(", ")
 }
 
 /// Samples that could not be read have a row of empty cells.

@@ -123,12 +123,15 @@ impl Callback for EarlyStopping {
 
     fn on_train_end(&mut self, run: &mut Run<'_>) -> Result<(), NnError> {
         let restored = self.restore_best_weights && !self.best_weights.is_empty();
-        if let Some(epoch) = self.stopped_epoch {
-            let best = match self.best_epoch.filter(|_| restored) {
-                Some(best) => format!("; the weights are those of epoch {}", best + 1),
-                None => String::new(),
-            };
-            run.say(format!("Epoch {}: early stopping{best}", epoch + 1));
+        let best = self.best_epoch.filter(|_| restored).map(|best| best + 1);
+        let weights = best.map(|best| format!("the weights are those of epoch {best}"));
+        match (self.stopped_epoch, weights) {
+            (Some(epoch), None) => run.say(format!("Epoch {}: early stopping", epoch + 1)),
+            (Some(epoch), Some(weights)) => {
+                run.say(format!("Epoch {}: early stopping; {weights}", epoch + 1));
+            }
+            (None, Some(weights)) if best < Some(run.model.epochs()) => run.say(weights),
+            (None, _) => {}
         }
         if restored {
             run.model.set_weight_arrays(&self.best_weights)?;

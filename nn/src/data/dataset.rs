@@ -23,6 +23,8 @@ pub struct Dataset {
     inputs: ArrayD<f32>,
     labels: Labels,
     classes: Vec<String>,
+    /// Where each sample is from; none where that is not known.
+    places: Vec<String>,
 }
 
 /// A data set to learn from and one, of the same kind, to be judged by.
@@ -74,7 +76,20 @@ impl Dataset {
             inputs,
             labels,
             classes,
+            places: vec![],
         })
+    }
+
+    /// With where each sample is from, such as a file or `line 7`.
+    pub(crate) fn from_places(mut self, places: Vec<String>) -> Dataset {
+        debug_assert_eq!(places.len(), self.len());
+        self.places = places;
+        self
+    }
+
+    /// Where a sample is from, such as a file or `line 7`, where that is known.
+    pub fn place(&self, sample: usize) -> Option<&str> {
+        self.places.get(sample).map(String::as_str)
     }
 
     /// What the data set is called, in reports.
@@ -156,6 +171,8 @@ impl Dataset {
         if n >= self.len() {
             return self;
         }
+        let mut places = self.places;
+        places.truncate(n);
         let head = Slice::from(0..n);
         let inputs = self.inputs.slice_axis(Axis(0), head).to_owned();
         let labels = match &self.labels {
@@ -165,6 +182,7 @@ impl Dataset {
         Dataset {
             inputs,
             labels,
+            places,
             ..self
         }
     }
@@ -185,6 +203,10 @@ impl Dataset {
             inputs: self.inputs.select(Axis(0), indices),
             labels,
             classes: self.classes.clone(),
+            places: match self.places.is_empty() {
+                true => vec![],
+                false => indices.iter().map(|&i| self.places[i].clone()).collect(),
+            },
         }
     }
 

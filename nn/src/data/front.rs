@@ -92,16 +92,17 @@ impl Front {
         serde_json::from_str(text)
     }
 
-    /// Reads a file, or all pictures, sounds or texts of a folder, or else of the folders in it, each of which is
-    /// a sample. Of a folder the files that cannot be read are told apart, unless there are no others.
+    /// Reads a file, or all files of its kind in a folder, or else in the folders in it. Of a folder the files that
+    /// cannot be read are told apart, unless there are no others.
     pub fn read(&self, path: &Path) -> Result<Unlabelled, DataError> {
         let endings: &[&str] = match self {
             Front::Images(_) => &images::ENDINGS,
             Front::Sounds(_) => &sounds::ENDINGS,
             Front::Text { .. } => &text::ENDINGS,
-            Front::Arrays | Front::Table { .. } => &[],
+            Front::Table { .. } => &["csv", "tsv", "parquet"],
+            Front::Arrays => &["npy", "csv"],
         };
-        if !path.is_dir() || endings.is_empty() {
+        if !path.is_dir() {
             return self.parse(&super::bytes::read(path)?, path);
         }
         let mut files = folder::files(path, endings)?;
@@ -246,15 +247,22 @@ impl Front {
         array.expect("rows have one length").into_dyn()
     }
 
-    /// Reads files of one sample each.
+    /// Reads files. Of several samples in one, each is called by the file and its own name.
     fn each(&self, files: &[PathBuf]) -> Result<Unlabelled, DataError> {
         let (mut inputs, mut names, mut broken) = (vec![], vec![], vec![]);
+        let mut warnings = vec![];
         for file in files {
             let parsed = super::bytes::read(file).and_then(|bytes| self.parse(&bytes, file));
             match parsed {
-                Ok(sample) => {
-                    inputs.push(sample.inputs);
-                    names.extend(sample.names);
+                Ok(samples) => {
+                    let place = file.display();
+                    let within = |name: String| match name == place.to_string() {
+                        true => name,
+                        false => format!("{place}: {name}"),
+                    };
+                    names.extend(samples.names.into_iter().map(within));
+                    warnings.extend(samples.warnings.into_iter().map(within));
+                    inputs.push(samples.inputs);
                 }
                 Err(error) => broken.push(Broken {
                     name: file.display().to_string(),
@@ -267,9 +275,15 @@ impl Front {
             return Err(broken.swap_remove(0).error);
         }
         let views: Vec<_> = inputs.iter().map(|x| x.view()).collect();
-        let inputs = ndarray::concatenate(ndarray::Axis(0), &views).expect("all have one size");
+        let inputs = ndarray::concatenate(ndarray::Axis(0), &views);
+        let inputs = inputs.map_err(|_| DataError::Elements {
+            path: files[0].clone(),
+            found: format!("samples of shape {:?}", &views[0].shape()[1..]),
+            expected: "as the other files have",
+        })?;
         Ok(Unlabelled {
             broken,
+            warnings,
             ..Unlabelled::new(inputs, names)
         })
     }

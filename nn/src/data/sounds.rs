@@ -85,5 +85,6 @@ pub fn load(folder: &ClassFolder, name: &str, format: SoundFormat) -> Result<Dat
     }
     let shape = IxDyn(&[folder.files.len(), format.length, 1]);
     let inputs = ArrayD::from_shape_vec(shape, samples).expect("all have one length");
-    Dataset::new(name, inputs, folder.labels(), folder.classes.clone())
+    let data = Dataset::new(name, inputs, folder.labels(), folder.classes.clone())?;
+    Ok(data.from_places(folder.places()))
 }

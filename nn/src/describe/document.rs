@@ -205,7 +205,12 @@ impl<'d> Node<'d> {
     }
 
     pub fn expected(&self, what: &str) -> RecipeError {
-        self.error(format!("expected {what}, found {}", self.value.type_str()))
+        let found = match self.value {
+            DeValue::Integer(i) => i.as_str(),
+            DeValue::Float(x) => x.as_str(),
+            other => other.type_str(),
+        };
+        self.error(format!("expected {what}, found {found}"))
     }
 
     /// The value as a table.

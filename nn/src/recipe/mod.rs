@@ -192,7 +192,16 @@ impl Recipe {
             Labels::Values(y) => y.shape()[1..].iter().product(),
         };
         let values = matches!(data.labels(), Labels::Values(_));
-        self.build_for(data.input_shape(), outputs, values)
+        let model = self.build_for(data.input_shape(), outputs, values)?;
+        document::read(&self.path, &self.text, |top| {
+            known(top);
+            let fits = model.fits(data.inputs().into(), data.labels().into());
+            match fits {
+                Ok(()) => Ok(()),
+                Err(error) => Err(model::blamed(&section(top, "model")?, &error)),
+            }
+        })?;
+        Ok(model)
     }
 
     /// The model for samples of a shape and labels that are values, or else classes.

@@ -3,6 +3,7 @@
 
 use crate::describe::Scope;
 use crate::describe::document::{FromNode, RecipeError, Section};
+use crate::error::NnError;
 use crate::layers::Input;
 use crate::model::{Model, described};
 use crate::models::BuiltIn;
@@ -32,5 +33,14 @@ pub(super) fn build(
             };
             described(s, &scope, Some(Input::new(input).dtype(dtype)))
         }
+    }
+}
+
+/// What is wrong with the outputs of a model, at its last layer.
+pub(super) fn blamed(s: &Section<'_>, error: &NnError) -> RecipeError {
+    let last = || s.node("layers")?.list().ok()?.pop();
+    match last() {
+        Some(last) => last.error(error.to_string()),
+        None => s.error(error.to_string()),
     }
 }

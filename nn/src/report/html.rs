@@ -10,7 +10,7 @@ const STYLE: &str = "body{font-family:sans-serif;max-width:1120px;margin:2em aut
 h1{font-size:1.5em}h2{font-size:1.15em;margin-top:2em;border-bottom:1px solid #ddd;padding-bottom:.2em}\
 table{border-collapse:collapse;font-size:13px}td,th{padding:3px 8px;text-align:right}th{font-weight:600;color:#555}\
 td:first-child,th:first-child{text-align:left}.row{display:flex;flex-wrap:wrap;gap:16px}\
-figure{margin:0;font-size:12px;color:#555;max-width:260px}figure img{image-rendering:pixelated;display:block;background:#eee}\
+figure{margin:0;font-size:12px;color:#555;width:260px;overflow-wrap:anywhere}figure img{image-rendering:pixelated;display:block;background:#eee}\
 pre{white-space:pre-wrap;overflow-wrap:anywhere;font-size:12px;background:#f6f6f6;padding:6px;margin:2px 0}\
 .node{display:inline-block;border:1px solid #0072b2;border-radius:6px;padding:4px 12px;background:#eef6fb;font-size:13px}\
 .bar{background:#0072b2;height:11px;display:inline-block}.wrong{background:#fde8dc}";

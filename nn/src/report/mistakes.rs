@@ -1,6 +1,6 @@
 //! Held-out samples about which the model is wrong most, as people know them.
 
-use super::{best, png};
+use super::{best, png, short};
 use crate::data::front::Front;
 use crate::data::table::Column;
 use crate::data::{Dataset, Table};
@@ -70,13 +70,15 @@ impl Shown<'_> {
     /// A sample as a picture or as text.
     fn sample(&self, sample: usize, said: String) -> Mistake {
         let mut mistake = Mistake {
-            place: format!("sample {sample}"),
+            place: match self.test.place(sample) {
+                Some(place) => place.to_string(),
+                None => format!("sample {sample}"),
+            },
             said,
             picture: None,
             text: None,
         };
         if let Some(rows) = self.rows {
-            mistake.place = rows.place(sample);
             mistake.text = Some(self.row(rows, sample));
             return mistake;
         }
@@ -116,35 +118,5 @@ impl Shown<'_> {
         let lines = named.filter(|(name, _)| *name != target);
         let lines: Vec<String> = lines.map(|(n, c)| format!("{n} {}", cell(c))).collect();
         lines.join("\n")
-    }
-}
-
-/// A number with six digits that count, or all of a whole number.
-fn short(x: f64) -> String {
-    let digits = 6 - x.abs().max(1.0).log10().floor() as i32 - 1;
-    let text = format!("{x:.*}", digits.max(0) as usize);
-    match text.contains('.') {
-        true => text.trim_end_matches('0').trim_end_matches('.').to_string(),
-        false => text,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::short;
-
-    #[test]
-    fn numbers_have_the_digits_that_count() {
-        let cases = [
-            (0.0, "0"),
-            (-0.1234567, "-0.12346"),
-            (20.2, "20.2"),
-            (123456.7, "123457"),
-            (1200.0, "1200"),
-            (9_876_543.2, "9876543"),
-        ];
-        for (x, expected) in cases {
-            assert_eq!(short(x), expected);
-        }
     }
 }

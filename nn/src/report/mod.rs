@@ -267,6 +267,16 @@ pub fn probabilities_of(loss: Option<&Loss>, row: Vec<f32>, classes: usize) -> V
     }
 }
 
+/// A number with six digits that count, or all of its whole part.
+pub fn short(x: f64) -> String {
+    let digits = 6 - x.abs().max(1.0).log10().floor() as i32 - 1;
+    let text = format!("{x:.*}", digits.max(0) as usize);
+    match text.contains('.') {
+        true => text.trim_end_matches('0').trim_end_matches('.').to_string(),
+        false => text,
+    }
+}
+
 /// The greatest, the first of equals.
 fn best(row: &[f32]) -> usize {
     let order = |&a: &usize, &b: &usize| row[a].total_cmp(&row[b]).then(b.cmp(&a));
@@ -295,4 +305,24 @@ fn weights(model: &mut Model, found: &Inspection) -> Vec<Weight> {
             name,
         })
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::short;
+
+    #[test]
+    fn numbers_have_the_digits_that_count() {
+        let cases = [
+            (0.0, "0"),
+            (-0.1234567, "-0.12346"),
+            (20.2, "20.2"),
+            (123456.7, "123457"),
+            (1200.0, "1200"),
+            (9_876_543.2, "9876543"),
+        ];
+        for (x, expected) in cases {
+            assert_eq!(short(x), expected);
+        }
+    }
 }
