@@ -81,7 +81,7 @@ impl Dataset {
     }
 
     /// With where each sample is from, such as a file or `line 7`.
-    pub(crate) fn from_places(mut self, places: Vec<String>) -> Dataset {
+    pub(crate) fn placed_at(mut self, places: Vec<String>) -> Dataset {
         debug_assert_eq!(places.len(), self.len());
         self.places = places;
         self

@@ -99,7 +99,7 @@ pub(crate) fn load_warning(
     let shape = IxDyn(&[folder.files.len(), size.height, size.width, size.channels]);
     let inputs = ArrayD::from_shape_vec(shape, pixels).expect("all have one size");
     let data = Dataset::new(name, inputs, folder.labels(), folder.classes.clone())?;
-    let data = data.from_places(folder.places());
+    let data = data.placed_at(folder.places());
     let warning = stretched.first().map(|first| {
         format!(
             "{} of {} pictures have other proportions than {} by {} and are stretched, such as {}",

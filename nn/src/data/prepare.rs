@@ -183,7 +183,7 @@ impl Prepared {
         };
         let classes = self.classes.clone().unwrap_or_default();
         let data = Dataset::new(super::stem(table.path()), inputs, labels, classes)?;
-        Ok(data.from_places(rows.iter().map(|&row| table.place(row)).collect()))
+        Ok(data.placed_at(rows.iter().map(|&row| table.place(row)).collect()))
     }
 
     /// The inputs of a table, labels or not, and which of its rows they are.

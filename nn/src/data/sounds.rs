@@ -86,5 +86,5 @@ pub fn load(folder: &ClassFolder, name: &str, format: SoundFormat) -> Result<Dat
     let shape = IxDyn(&[folder.files.len(), format.length, 1]);
     let inputs = ArrayD::from_shape_vec(shape, samples).expect("all have one length");
     let data = Dataset::new(name, inputs, folder.labels(), folder.classes.clone())?;
-    Ok(data.from_places(folder.places()))
+    Ok(data.placed_at(folder.places()))
 }
