@@ -86,11 +86,14 @@ struct Job {
     origin: Origin,
     model: Model,
     split: Split,
+    /// What the training is watched by, else the held-out part.
+    validation: Option<Dataset>,
     front: Front,
     /// The held-out rows, where the data are a table.
     rows: Option<Table>,
     epochs: usize,
     batch: usize,
+    class_weight: Vec<f32>,
     augment: Option<Augment>,
     backup: Option<BackupAndRestore>,
     callbacks: Vec<Box<dyn Callback>>,
@@ -124,12 +127,15 @@ pub fn run(args: &Args) -> Result<()> {
     let name = job
         .origin
         .name(args.recipe.as_deref().unwrap_or(&args.save));
+    let validation = job.validation.as_ref();
+    let validation = validation.map(|part| format!(", {} for validation", part.len()));
     say!(
-        "Training {name} ({parameters} parameters) on {}: {} samples of {}, {} held out",
+        "Training {name} ({parameters} parameters) on {}: {} samples of {}, {} held out{}",
         job.split.train.name(),
         job.split.train.len(),
         shape_text(job.split.train.input_shape()),
-        job.split.test.len()
+        job.split.test.len(),
+        validation.unwrap_or_default()
     );
     saved::describe(&mut job.model, &job.origin, &job.front, &job.split.train);
     let start = Instant::now();
@@ -181,10 +187,12 @@ fn built_in(args: &Args) -> Result<Job> {
         origin: Origin::BuiltIn(choice),
         model,
         split,
+        validation: None,
         front: Front::Arrays,
         rows: None,
         epochs: args.epochs.unwrap_or(few),
         batch: args.batch.unwrap_or(32),
+        class_weight: vec![],
         augment: None,
         backup: None,
         callbacks: vec![],
@@ -211,8 +219,10 @@ fn described(args: &Args, path: &Path) -> Result<Job> {
         model = model.options(crate::choice::threads(args.threads));
     }
     Ok(Job {
+        class_weight: recipe.class_weights(&loaded.split.train)?,
         model,
         split: loaded.split,
+        validation: loaded.validation,
         front: loaded.front,
         rows: loaded.rows,
         epochs: args.epochs.unwrap_or(recipe.training().epochs),
@@ -233,17 +243,19 @@ fn fit(job: &mut Job, args: &Args, board: Option<&mut TensorBoard>) -> Result<()
     if let Some(board) = board {
         callbacks.push(Box::new(board));
     }
-    let (train, test) = (&job.split.train, &job.split.test);
+    let train = &job.split.train;
+    let watched = job.validation.as_ref().unwrap_or(&job.split.test);
     let options = FitOptions {
         batch_size: job.batch,
         epochs: job.epochs,
-        validation_data: Some((test.inputs().into(), labels(test))),
+        validation_data: Some((watched.inputs().into(), labels(watched))),
         verbose: match (args.lines, args.live) {
             (true, _) => Verbose::Lines,
             (_, true) => Verbose::Live,
             _ => Verbose::Auto,
         },
         callbacks,
+        class_weight: std::mem::take(&mut job.class_weight),
         backup: job.backup.take(),
         ..FitOptions::default()
     };

@@ -100,7 +100,7 @@ fn a_table_is_described_trained_and_predicted() {
     std::fs::write(at.join("table.csv"), table()).expect("writes");
     let message = bad(at, &["train", "model.toml"]);
     assert!(
-        message.contains("model.toml:10:10: data.target: table.csv has no column `label`"),
+        message.contains("model.toml:11:10: data.target: table.csv has no column `label`"),
         "{message}"
     );
     let starter = std::fs::read_to_string(at.join("model.toml")).expect("is there");
@@ -189,7 +189,7 @@ fn a_table_is_described_trained_and_predicted() {
     std::fs::write(at.join("wrong.toml"), wrong).expect("writes");
     let message = bad(at, &["train", "wrong.toml"]);
     assert!(
-        message.contains("wrong.toml:31:10: training.epochs: expected a whole number"),
+        message.contains("wrong.toml:32:10: training.epochs: expected a whole number"),
         "{message}"
     );
     assert!(bad(at, &["train", "none.toml"]).contains("none.toml"));

@@ -21,6 +21,7 @@ mod state;
 mod summary;
 mod targets;
 mod training;
+mod weighting;
 mod weights;
 
 pub use fit::{FitOptions, Verbose};

@@ -1,6 +1,8 @@
 //! Models of several parts: shared, nested and frozen layers, several targets, weights of samples,
 //! masks, penalties, randomness, texts.
 
+use craneflow_nn::data::Pipeline;
+use craneflow_nn::host::Feed;
 use craneflow_nn::layers::*;
 use craneflow_nn::loss::Loss;
 use craneflow_nn::metrics::Metric;
@@ -133,6 +135,30 @@ fn weights_of_samples_and_classes_change_the_loss_alone() {
         ..quiet(1)
     };
     assert!((fitted(options) - 2.0).abs() < 1e-6);
+    // The same of pipelines, which give weights as one array more.
+    let streamed = |arrays: &[Feed<'_>], class_weight: &[f32]| {
+        let mut model = alone(&[1], Dense::new(1).no_bias());
+        let kernel = model.set_weight("dense.kernel", &array![[1.0f32]]);
+        kernel.expect("fits");
+        let compiled = model.compile(Sgd::new(0.0), Loss::MeanSquaredError, &[]);
+        compiled.expect("compiles");
+        let batches = Pipeline::from_arrays(arrays).expect("fit").batch(3);
+        let options = FitOptions {
+            class_weight: class_weight.to_vec(),
+            ..quiet(1)
+        };
+        let judged = model.evaluate_pipeline(&batches).expect("judges");
+        assert_eq!(judged[0].1, 2.0);
+        let history = model.fit_pipeline(&batches, None, options);
+        history.expect("trains").last("loss").expect("is there")
+    };
+    let plain: [Feed<'_>; 2] = [(&x).into(), (&y).into()];
+    let weighted: [Feed<'_>; 3] = [(&x).into(), (&y).into(), (&weights).into()];
+    assert!((streamed(&plain, &[]) - 2.0).abs() < 1e-6);
+    assert!((streamed(&weighted, &[]) - 1.0).abs() < 1e-6);
+    assert!((streamed(&plain, &[3.0, 0.6]) - 2.0).abs() < 1e-6);
+    // 3 * 1 * 1, 0.6 * 0 * 1, 0.6 * 0.5 * 4.
+    assert!((streamed(&weighted, &[3.0, 0.6]) - 1.4).abs() < 1e-6);
 }
 
 #[test]

@@ -121,6 +121,13 @@ impl<'d> Section<'d> {
         })
     }
 
+    /// All values by key, for tables whose keys are names.
+    pub fn named(&self) -> Vec<(String, Node<'d>)> {
+        let names = self.table.keys().map(|key| key.get_ref().to_string());
+        let node = |name: String| self.node(&name).map(|node| (name, node));
+        names.filter_map(node).collect()
+    }
+
     /// The value of a key, if it is there.
     pub fn get<T: FromNode<'d>>(&self, key: &str) -> Result<Option<T>, RecipeError> {
         self.node(key).map(|node| T::from_node(&node)).transpose()

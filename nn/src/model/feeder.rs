@@ -1,10 +1,13 @@
 //! Where the batches of an epoch come from.
 
 use super::batches::Batches;
+use super::weighting::weights;
 use crate::data::pipeline::{Pass, Pipeline, Samples as Stream};
 use crate::error::NnError;
+use crate::host::Feed;
 use crate::rng::Rng;
 use craneflow_ir::Array;
+use std::ops::Range;
 
 /// A batch that a step can be run on.
 pub(crate) enum Ready<'a> {
@@ -90,6 +93,9 @@ impl Feeder for Samples<'_> {
 pub(crate) struct Streamed {
     pipeline: Pipeline,
     open: Option<Stream>,
+    /// Which of its arrays are labels.
+    labels: Range<usize>,
+    class_weight: Vec<f32>,
 }
 
 impl Streamed {
@@ -97,7 +103,33 @@ impl Streamed {
         Streamed {
             pipeline: pipeline.clone(),
             open: None,
+            labels: 0..0,
+            class_weight: vec![],
         }
+    }
+
+    /// With a weight for every class in the first of the labels.
+    pub fn weighted(self, labels: Range<usize>, class_weight: Vec<f32>) -> Streamed {
+        Streamed {
+            labels,
+            class_weight,
+            ..self
+        }
+    }
+
+    /// Adds the weights of the samples.
+    fn weigh(&self, arrays: &mut Vec<Array>) -> Result<(), NnError> {
+        if self.class_weight.is_empty() || arrays.len() < self.labels.end {
+            return Ok(());
+        }
+        let feeds: Vec<Feed<'_>> = arrays.iter().map(Feed::from).collect();
+        let y = &feeds[self.labels.clone()];
+        let samples = y.first().map_or(0, Feed::rows);
+        let given = feeds.get(self.labels.end);
+        let weights = weights(given, &self.class_weight, y, samples)?;
+        arrays.truncate(self.labels.end);
+        arrays.extend(weights);
+        Ok(())
     }
 }
 
@@ -121,7 +153,11 @@ impl Feeder for Streamed {
             // Threads and files of the epoch are no longer needed.
             self.open = None;
         }
-        Ok(next.map(Ready::Arrays))
+        let Some(mut arrays) = next else {
+            return Ok(None);
+        };
+        self.weigh(&mut arrays)?;
+        Ok(Some(Ready::Arrays(arrays)))
     }
 
     fn waits(&self) -> bool {

@@ -5,13 +5,12 @@ use super::feeder::{Ready, Samples, Streamed};
 use super::history::{History, Logs};
 use super::targets::Report;
 use super::training::Validation;
-use super::{Kind, Model};
+use super::{Kind, Model, weighting};
 use crate::callbacks::{BackupAndRestore, Callback};
 use crate::data::Pipeline;
 use crate::engine::Engine;
 use crate::error::{Layer, NnError};
 use crate::host::Feed;
-use craneflow_ir::{Array, DType, Type};
 
 /// What is printed while training.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -41,7 +40,7 @@ pub struct FitOptions<'a> {
     pub validation_data: Option<(Feed<'a>, Feed<'a>)>,
     /// A weight for every sample, in the loss alone.
     pub sample_weight: Option<Feed<'a>>,
-    /// A weight for every class, by number; classes beyond have 1.
+    /// A weight for every class, by number, in the loss alone; classes beyond have 1.
     pub class_weight: Vec<f32>,
     /// What is printed.
     pub verbose: Verbose,
@@ -144,7 +143,8 @@ impl Model {
     ) -> Result<History, NnError> {
         let targets = self.training("fit")?.targets.clone();
         let mut batches = Batches::new(&self.network, x, Some((&targets, y)))?;
-        let weights = sample_weights(&options, y, batches.samples())?;
+        let given = options.sample_weight.as_ref();
+        let weights = weighting::weights(given, &options.class_weight, y, batches.samples())?;
         let weights = weights.as_ref().map(Feed::from);
         batches.weigh(weights.as_ref())?;
         let held_out = held_out(options.validation_split, batches.samples())?;
@@ -161,9 +161,9 @@ impl Model {
         self.train(&mut samples, validation, options)
     }
 
-    /// Trains on batches of a pipeline: the inputs of the model and then the labels. `validation` is
-    /// evaluated after every epoch. Of the options, `batch_size`, `shuffle` and `validation_split` are
-    /// the pipeline's affair and without effect.
+    /// Trains on batches of a pipeline: the inputs of the model, then the labels, and then, if it gives one array
+    /// more, a weight for every sample. `validation` is evaluated after every epoch, without weights. Of the options,
+    /// `batch_size`, `shuffle`, `validation_split` and `sample_weight` are the pipeline's affair and without effect.
     pub fn fit_pipeline(
         &mut self,
         batches: &Pipeline,
@@ -177,7 +177,10 @@ impl Model {
         if let Some((x, y)) = options.validation_data.take() {
             judged.push(Validation::Data(x, y));
         }
-        self.train(&mut Streamed::new(batches), judged, options)
+        let labels = self.network.inputs.len()..self.labelled_arrays()?;
+        let class_weight = std::mem::take(&mut options.class_weight);
+        let mut batches = Streamed::new(batches).weighted(labels, class_weight);
+        self.train(&mut batches, judged, options)
     }
 
     /// Loss and metrics of the batches of a pipeline.
@@ -203,20 +206,28 @@ impl Model {
         }
     }
 
-    /// A batch of inputs and labels, checked.
+    /// How many arrays inputs and labels are.
+    fn labelled_arrays(&self) -> Result<usize, NnError> {
+        Ok(self.network.inputs.len() + self.training("fit")?.targets.len())
+    }
+
+    /// A batch of inputs and labels, checked, and the weights of its samples if there is one array more.
     pub(super) fn labelled<'a>(&self, feeds: &'a [Feed<'_>]) -> Result<Batches<'a>, NnError> {
         let targets = &self.training("fit")?.targets;
-        let inputs = self.network.inputs.len();
-        if feeds.len() != inputs + targets.len() {
+        let (inputs, count) = (self.network.inputs.len(), self.labelled_arrays()?);
+        if feeds.len() != count && feeds.len() != count + 1 {
             let names = self.network.inputs.iter().map(|(name, _)| name.as_str());
             return Err(NnError::FeedCount {
-                expected: inputs + targets.len(),
+                expected: count,
                 found: feeds.len(),
                 inputs: names.chain(["y"]).collect(),
             });
         }
-        let (x, y) = feeds.split_at(inputs);
-        Batches::new(&self.network, x, Some((targets, y)))
+        let (labelled, weights) = feeds.split_at(count);
+        let (x, y) = labelled.split_at(inputs);
+        let mut batches = Batches::new(&self.network, x, Some((targets, y)))?;
+        batches.weigh(weights.first())?;
+        Ok(batches)
     }
 
     /// One training step on some samples; adds what it reports, and gives the loss.
@@ -304,7 +315,7 @@ impl Model {
             Ready::Rows(batches, rows) => self.add_evaluated(totals, batches, rows),
             Ready::Arrays(arrays) => {
                 let feeds: Vec<Feed<'_>> = arrays.iter().map(Feed::from).collect();
-                let batches = self.labelled(&feeds)?;
+                let batches = self.labelled(&feeds[..feeds.len().min(self.labelled_arrays()?)])?;
                 let rows: Vec<usize> = (0..batches.samples()).collect();
                 self.add_evaluated(totals, &batches, &rows)
             }
@@ -330,41 +341,6 @@ impl Model {
         let reports = self.training.iter().flat_map(|t| t.reports(&self.network));
         Totals::new(reports.collect())
     }
-}
-
-/// The weight of every sample: what the options give, times the weight of its class.
-fn sample_weights(
-    options: &FitOptions<'_>,
-    y: &[Feed<'_>],
-    samples: usize,
-) -> Result<Option<Array>, NnError> {
-    let given = options.sample_weight.as_ref().map(|w| w.array().to_f64());
-    if let Some(given) = given.as_ref().filter(|given| given.len() != samples) {
-        return Err(NnError::Samples {
-            x: samples,
-            y: given.len(),
-        });
-    }
-    if given.is_none() && options.class_weight.is_empty() {
-        return Ok(None);
-    }
-    let mut weights = given.unwrap_or_else(|| vec![1.0; samples]);
-    if let (false, Some(y)) = (options.class_weight.is_empty(), y.first()) {
-        let labels = y.array().to_f64();
-        let width = (labels.len() / samples.max(1)).max(1);
-        for (weight, row) in weights.iter_mut().zip(labels.chunks(width)) {
-            // A number is the class; of several, the greatest shows it.
-            let class = match row {
-                [class] => *class as usize,
-                _ => (1..width).fold(0, |best, i| if row[i] > row[best] { i } else { best }),
-            };
-            *weight *= f64::from(options.class_weight.get(class).copied().unwrap_or(1.0));
-        }
-    }
-    Ok(Some(Array::from_f64(
-        Type::new(DType::F32, [samples]),
-        &weights,
-    )))
 }
 
 /// How many samples a share is; at least one must remain.

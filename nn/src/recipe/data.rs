@@ -17,6 +17,8 @@ pub(super) struct DataPlan {
     train: String,
     test: Option<PathBuf>,
     held_out: f64,
+    /// The share of what is not held out that trainings are watched by.
+    validation: Option<f64>,
     seed: u64,
     kind: Kind,
 }
@@ -90,6 +92,13 @@ pub(super) fn plan(s: &Section<'_>, folder: &Path) -> Result<DataPlan, RecipeErr
         },
         test: test.as_ref().map(place),
         held_out: s.or("held_out", 0.2)?,
+        validation: s
+            .with("validation", |node| match f64::from_node(node)? {
+                0.0 => Ok(None),
+                share if (0.0..1.0).contains(&share) => Ok(Some(share)),
+                _ => Err(node.error("expected a share of at least 0 and below 1")),
+            })?
+            .flatten(),
         seed: s.or("seed", 0)?,
         kind,
     })

@@ -82,6 +82,7 @@ impl Recipe {
                         "label_smoothing",
                         "metrics",
                         "optimizer",
+                        "class_weight",
                     ] {
                         s.node(key);
                     }
@@ -182,6 +183,17 @@ impl Recipe {
         document::read(&self.path, &self.text, |top| {
             known(top);
             training::callbacks(top, folder)
+        })
+    }
+
+    /// The weight of each class of samples like these, for [`FitOptions::class_weight`](crate::FitOptions).
+    pub fn class_weights(&self, data: &Dataset) -> Result<Vec<f32>, RecipeError> {
+        document::read(&self.path, &self.text, |top| {
+            known(top);
+            match top.node("training") {
+                None => Ok(vec![]),
+                Some(node) => training::class_weights(&node.section()?, data),
+            }
         })
     }
 

@@ -4,6 +4,7 @@ use crate::callbacks::{
     BackupAndRestore, Callback, CsvLogger, EarlyStopping, Mode, ModelCheckpoint, ReduceLROnPlateau,
     TensorBoard, TerminateOnNaN,
 };
+use crate::data::Dataset;
 use crate::describe::Setting;
 use crate::describe::document::{FromNode, Node, RecipeError, Section};
 use crate::loss::Loss;
@@ -80,6 +81,34 @@ pub(super) fn compile(s: &Section<'_>, model: &mut Model, values: bool) -> Resul
     model
         .compile(optimizer, loss, &metrics)
         .map_err(|e| s.error(e.to_string()))
+}
+
+/// The weight of each class of samples in the loss; none where all are 1.
+pub(super) fn class_weights(s: &Section<'_>, data: &Dataset) -> Result<Vec<f32>, RecipeError> {
+    let read = |node: &Node<'_>| {
+        let Some(ids) = data.class_ids() else {
+            return Err(node.error("there are no classes: values are predicted"));
+        };
+        let classes: Vec<&str> = data.classes().iter().map(String::as_str).collect();
+        let mut weights = vec![1.0; classes.len()];
+        if node.is_table() {
+            for (name, node) in node.section()?.named() {
+                let class = classes.iter().position(|c| *c == name);
+                let class = class.ok_or_else(|| node.unknown(&name, &classes))?;
+                weights[class] = f32::from_node(&node)?;
+            }
+            return Ok(weights);
+        }
+        node.one_of(&[("balanced", ())])?;
+        let mut counts = vec![0; classes.len()];
+        ids.iter().for_each(|&id| counts[id as usize] += 1);
+        // All classes together count as much as the samples.
+        for (weight, count) in weights.iter_mut().zip(counts) {
+            *weight = ids.len() as f32 / (classes.len() * count.max(1)) as f32;
+        }
+        Ok(weights)
+    };
+    Ok(s.with("class_weight", read)?.unwrap_or_default())
 }
 
 /// The loss for outputs that are probabilities.

@@ -1,6 +1,6 @@
 //! Tables as descriptions read them: columns that are not there, what is left out, values on a scale of their own.
 
-use craneflow_nn::data::Labels;
+use craneflow_nn::data::{Dataset, Labels};
 use craneflow_nn::recipe::{Loaded, Recipe};
 use std::path::Path;
 
@@ -104,4 +104,63 @@ fn values_have_a_scale_that_is_taken_back() {
     assert_eq!(units, Some(format!(" ({deviation:.5} in `price`)")));
     assert_eq!(scaled.front.in_units("loss", 1.0), None);
     assert_eq!(plain.front.in_units("mean_absolute_error", 1.0), None);
+}
+
+#[test]
+fn a_part_to_watch_by_is_neither_learnt_from_nor_held_out() {
+    let folder = tempfile::tempdir().expect("a folder");
+    houses(folder.path());
+    let lines = "missing = \"mean\"\nscale = \"none\"\nignore = [\"name\"]\nheld_out = 0.25";
+    let loaded = load(folder.path(), &format!("{lines}\nvalidation = 0.5")).expect("loads");
+    let part = loaded.validation.expect("was asked for");
+    let parts = [&loaded.split.train, &part, &loaded.split.test];
+    assert_eq!(parts.map(|p| p.len()), [20, 20, 14]);
+    let places = |p: &Dataset| {
+        (0..p.len())
+            .map(|i| p.place(i).expect("a line").to_string())
+            .collect::<Vec<_>>()
+    };
+    let mut all: Vec<String> = parts.into_iter().flat_map(places).collect();
+    all.sort();
+    all.dedup();
+    assert_eq!(all.len(), 54);
+    // What is held out does not depend on it.
+    let without = load(folder.path(), lines).expect("loads");
+    assert!(without.validation.is_none());
+    assert_eq!(places(&without.split.test), places(&loaded.split.test));
+    let message = load(folder.path(), "validation = 1.5")
+        .err()
+        .expect("is refused");
+    assert!(
+        message.contains("data.validation: expected a share"),
+        "{message}"
+    );
+}
+
+#[test]
+fn classes_have_weights() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let rows: String = (0..40)
+        .map(|i| format!("{i},{}\n", if i % 4 == 0 { "rare" } else { "common" }))
+        .collect();
+    std::fs::write(folder.path().join("t.csv"), format!("x,kind\n{rows}")).expect("writes");
+    let recipe = |weights: &str| {
+        let text = format!(
+            "[data]\ntrain = \"t.csv\"\ntarget = \"kind\"\n[model]\nlayers = []\n[training]\nclass_weight = {weights}\n"
+        );
+        Recipe::parse(&folder.path().join("m.toml"), &text).expect("is good")
+    };
+    let data = recipe("\"balanced\"")
+        .load_data()
+        .expect("loads")
+        .split
+        .train;
+    let weights = |text: &str| recipe(text).class_weights(&data).map_err(|e| e.to_string());
+    assert_eq!(weights("\"balanced\""), Ok(vec![32.0 / 48.0, 2.0]));
+    assert_eq!(weights("{ rare = 3 }"), Ok(vec![1.0, 3.0]));
+    let message = weights("{ rar = 3 }").expect_err("is no class");
+    assert!(
+        message.contains("training.class_weight.rar: `rar` is not known; did you mean `rare`?"),
+        "{message}"
+    );
 }

@@ -6,16 +6,19 @@ use crate::data::front::Front;
 use crate::data::images::{self, ImageSize, natural_size};
 use crate::data::prepare::{Missing, Preparation, Prepared, rows_have};
 use crate::data::sounds::{self, SoundFormat};
-use crate::data::table::Table;
+use crate::data::table::{Column, Table};
 use crate::data::text::{self, Vocabulary};
 use crate::data::{self, DataError, Dataset, Labels, Split};
 use crate::rng::Rng;
+use std::collections::BTreeMap;
 use std::path::Path;
 
 /// Samples and how they were made.
 pub struct Loaded {
     /// Training and held-out part.
     pub split: Split,
+    /// What the training is watched by, where that is not the held-out part.
+    pub validation: Option<Dataset>,
     /// What samples to predict go through.
     pub front: Front,
     /// The rows of the held-out samples, where they are from a table or are texts.
@@ -28,16 +31,36 @@ impl Loaded {
     fn new(split: Split, front: Front) -> Loaded {
         Loaded {
             split,
+            validation: None,
             front,
             rows: None,
             warnings: vec![],
         }
     }
+
+    /// With a part of the training part set aside to watch the training by.
+    fn watched(mut self, plan: &DataPlan) -> Result<Loaded, DataError> {
+        if let Some(share) = plan.validation {
+            let part = divided(&self.split.train, plan.seed, share)?;
+            self.split.train = part.train;
+            self.validation = Some(part.test);
+        }
+        Ok(self)
+    }
 }
 
-/// The rows to learn from and those held out.
+/// A share of samples held out, of each class where there are classes.
+fn divided(data: &Dataset, seed: u64, share: f64) -> Result<Split, DataError> {
+    match data.labels() {
+        Labels::Classes(_) => data.train_test_split_stratified(seed, share),
+        Labels::Values(_) => data.train_test_split(seed, share),
+    }
+}
+
+/// The rows to learn from, those to watch the training by, and those held out.
 struct Parts {
     train: Table,
+    validation: Option<Table>,
     test: Table,
     warnings: Vec<String>,
 }
@@ -60,7 +83,7 @@ impl DataPlan {
     /// Reads the samples.
     pub fn load(&self) -> Result<Loaded, DataError> {
         match &self.kind {
-            Kind::Known => Ok(Loaded::new(data::load(&self.train)?, Front::Arrays)),
+            Kind::Known => Loaded::new(data::load(&self.train)?, Front::Arrays).watched(self),
             Kind::Table { delimiter, plan } => self.table(*delimiter, plan),
             Kind::Images {
                 height,
@@ -83,10 +106,8 @@ impl DataPlan {
                 };
                 let split = self.folders(&train, &images::ENDINGS, load)?;
                 warnings.extend(train.warnings(Path::new(&self.train)));
-                Ok(Loaded {
-                    warnings,
-                    ..Loaded::new(split, Front::Images(size))
-                })
+                let loaded = Loaded::new(split, Front::Images(size)).watched(self)?;
+                Ok(Loaded { warnings, ..loaded })
             }
             Kind::Sounds { rate, length } => {
                 let train = ClassFolder::open(&self.train, &sounds::ENDINGS)?;
@@ -98,10 +119,9 @@ impl DataPlan {
                 let name = data::stem(Path::new(&self.train));
                 let load = |folder: &ClassFolder| sounds::load(folder, &name, format);
                 let split = self.folders(&train, &sounds::ENDINGS, load)?;
-                Ok(Loaded {
-                    warnings: train.warnings(Path::new(&self.train)),
-                    ..Loaded::new(split, Front::Sounds(format))
-                })
+                let warnings = train.warnings(Path::new(&self.train));
+                let loaded = Loaded::new(split, Front::Sounds(format)).watched(self)?;
+                Ok(Loaded { warnings, ..loaded })
             }
             Kind::Text(plan) => self.text(plan),
         }
@@ -120,71 +140,83 @@ impl DataPlan {
             test.renumber(&train.classes)?;
             load(&test)
         });
-        self.split(samples, test.transpose()?)
-    }
-
-    fn split(&self, train: Dataset, test: Option<Dataset>) -> Result<Split, DataError> {
-        match (test, train.labels()) {
-            (Some(test), _) => Ok(Split { train, test }),
-            (None, Labels::Classes(_)) => {
-                train.train_test_split_stratified(self.seed, self.held_out)
-            }
-            (None, Labels::Values(_)) => train.train_test_split(self.seed, self.held_out),
+        match test.transpose()? {
+            Some(test) => Ok(Split {
+                train: samples,
+                test,
+            }),
+            None => divided(&samples, self.seed, self.held_out),
         }
     }
 
-    /// Training and held-out rows: all that is learnt is learnt from the first.
+    /// The parts of a table: all that is learnt is learnt from the training part.
     fn tables(&self, delimiter: u8, target: &str) -> Result<Parts, DataError> {
         let table = Table::read(&self.train, delimiter)?;
         let mut warnings: Vec<String> = unlabelled(&table, target)?.into_iter().collect();
-        if let Some(test) = &self.test {
-            let test = Table::read(test, delimiter)?;
-            warnings.extend(unlabelled(&test, target)?);
-            return Ok(Parts {
-                train: table,
-                test,
-                warnings,
-            });
-        }
+        let (train, test) = match &self.test {
+            Some(test) => {
+                let test = Table::read(test, delimiter)?;
+                warnings.extend(unlabelled(&test, target)?);
+                (table, test)
+            }
+            None => self.divided(&table, target, self.held_out)?,
+        };
+        let (train, validation) = match self.validation {
+            None => (train, None),
+            Some(share) => {
+                let (train, validation) = self.divided(&train, target, share)?;
+                (train, Some(validation))
+            }
+        };
+        Ok(Parts {
+            train,
+            validation,
+            test,
+            warnings,
+        })
+    }
+
+    /// Rows that are kept and a share that is held out, of each word of the label where it has words.
+    fn divided(
+        &self,
+        table: &Table,
+        target: &str,
+        share: f64,
+    ) -> Result<(Table, Table), DataError> {
         let label = table.column(target)?;
-        let mut strata: std::collections::BTreeMap<String, Vec<usize>> = Default::default();
-        let words = matches!(label, data::table::Column::Words(_));
+        let mut strata: BTreeMap<String, Vec<usize>> = BTreeMap::new();
+        let words = matches!(label, Column::Words(_));
         for row in Rng::new(self.seed).permutation(table.len()) {
             if !label.is_missing(row) {
                 let word = if words { label.word(row) } else { None };
-                strata
-                    .entry(word.unwrap_or_default())
-                    .or_default()
-                    .push(row);
+                let rows = strata.entry(word.unwrap_or_default()).or_default();
+                rows.push(row);
             }
         }
-        let (mut train, mut test) = (vec![], vec![]);
+        let (mut kept, mut held_out) = (vec![], vec![]);
         for rows in strata.values() {
-            let n = (rows.len() as f64 * self.held_out).round() as usize;
-            let (held, kept) = rows.split_at(n.min(rows.len()));
-            test.extend_from_slice(held);
-            train.extend_from_slice(kept);
+            let n = (rows.len() as f64 * share).round() as usize;
+            let (held, rest) = rows.split_at(n.min(rows.len()));
+            held_out.extend_from_slice(held);
+            kept.extend_from_slice(rest);
         }
-        if train.is_empty() || test.is_empty() {
+        if kept.is_empty() || held_out.is_empty() {
             return Err(DataError::Fraction {
                 name: self.train.clone(),
-                fraction: self.held_out,
+                fraction: share,
                 samples: table.len(),
             });
         }
         // In the order of the file, so that it alone decides about ties.
-        train.sort_unstable();
-        test.sort_unstable();
-        Ok(Parts {
-            train: table.select(&train),
-            test: table.select(&test),
-            warnings,
-        })
+        kept.sort_unstable();
+        held_out.sort_unstable();
+        Ok((table.select(&kept), table.select(&held_out)))
     }
 
     fn table(&self, delimiter: u8, plan: &Preparation) -> Result<Loaded, DataError> {
         let Parts {
             train,
+            validation,
             test,
             mut warnings,
         } = self.tables(delimiter, &plan.target)?;
@@ -192,15 +224,20 @@ impl DataPlan {
         warnings.extend(prepared.wide(train.len()));
         let (learnt, kept) = prepared.dataset(&train)?;
         let (judged, rows) = prepared.dataset(&test)?;
+        let watched = validation.as_ref().map(|part| prepared.dataset(part));
         if plan.missing == Missing::Drop {
             let gaps = |table: &Table, kept: &[usize]| {
                 let label = table.column(&plan.target);
                 let labelled = label.map_or(0, |c| table.len() - c.missing());
                 labelled - kept.len()
             };
-            let dropped = gaps(&train, &kept) + gaps(&test, &rows);
+            let mut dropped = gaps(&train, &kept) + gaps(&test, &rows);
+            if let (Some(part), Some(Ok((_, kept)))) = (&validation, &watched) {
+                dropped += gaps(part, kept);
+            }
             if dropped > 0 {
-                let have = rows_have(dropped, train.len() + test.len());
+                let validation = validation.as_ref().map_or(0, Table::len);
+                let have = rows_have(dropped, train.len() + validation + test.len());
                 warnings.push(format!("{have} gaps and are left out (missing = \"drop\")"));
             }
         }
@@ -214,6 +251,7 @@ impl DataPlan {
         };
         Ok(Loaded {
             warnings,
+            validation: watched.transpose()?.map(|(part, _)| part),
             rows: Some(test.select(&rows)),
             ..Loaded::new(split, front)
         })
@@ -222,6 +260,7 @@ impl DataPlan {
     fn text(&self, plan: &TextPlan) -> Result<Loaded, DataError> {
         let Parts {
             train,
+            validation,
             test,
             mut warnings,
         } = self.tables(plan.delimiter, &plan.target)?;
@@ -261,6 +300,7 @@ impl DataPlan {
         }
         Ok(Loaded {
             warnings,
+            validation: validation.as_ref().map(part).transpose()?,
             rows: Some(test),
             ..Loaded::new(split, front)
         })
