@@ -5,7 +5,7 @@
 //! and every integer of its body that follows from known carries is a table with an entry per turn.
 
 use crate::array::Array;
-use crate::graph::{Graph, Value};
+use crate::graph::{Graph, Node, Value};
 use crate::ops::{Op, While};
 use crate::types::{DType, Type};
 
@@ -92,6 +92,15 @@ impl Counted {
         let (first, step) = line(&offsets)?;
         Some((usize::try_from(first).ok()?, step))
     }
+}
+
+/// The `dynamic_update_slice` that makes the next value of a carry which nothing else reads; `uses` are those of the body.
+pub fn update<'a>(body: &'a Graph, uses: &[usize], carry: usize) -> Option<&'a Node> {
+    let (from, to) = (body.inputs[carry].value, body.outputs[carry].value);
+    let node = body.def(to);
+    let once = |v: Value| uses[v.0 as usize] == 1;
+    let updates = matches!(node.op, Op::DynamicUpdateSlice(_)) && node.operands[0] == from;
+    (updates && once(from) && once(to)).then_some(node)
 }
 
 /// First value and difference of numbers at equal distances.

@@ -101,6 +101,18 @@ impl Graph {
         self.node(self.values[v.0 as usize].node)
     }
 
+    /// The value whose elements, in order, a reshaped one has.
+    pub fn unreshaped(&self, v: Value) -> Value {
+        let node = self.def(v);
+        match &node.op {
+            Op::Reshape(_) => self.unreshaped(node.operands[0]),
+            Op::BroadcastInDim(b) if b.is_reshape(self.ty(node.operands[0])) => {
+                self.unreshaped(node.operands[0])
+            }
+            _ => v,
+        }
+    }
+
     /// All node ids in order.
     pub fn node_ids(&self) -> impl DoubleEndedIterator<Item = NodeId> + use<> {
         (0..self.nodes.len() as u32).map(NodeId)

@@ -1,9 +1,11 @@
 //! Rewrites a graph into a smaller one with the same bits: constant folding, algebra, common
 //! subexpressions (the builder shares equal nodes), dead code.
 
+mod carries;
 mod loops;
 mod masks;
 mod rules;
+mod stacks;
 
 use craneflow_ir::Builder;
 use craneflow_ir::graph::{Graph, Value};
@@ -15,6 +17,9 @@ const ROUNDS: usize = 4;
 /// Simplifies until nothing changes, then drops what no output needs. Inputs stay.
 pub fn simplify(graph: &Graph) -> Graph {
     let mut graph = rewrite(&loops::regions(graph));
+    if graph.nodes.iter().any(|n| matches!(n.op, Op::While(_))) {
+        graph = carries::trim(&stacks::recompute(&carries::trim(&graph)));
+    }
     for round in 1..ROUNDS {
         if round == 1 {
             graph = masks::of_results(&graph);

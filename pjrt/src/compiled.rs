@@ -183,7 +183,8 @@ impl Compiled {
 
     /// Whether a run takes less time than handing it to another thread.
     pub fn is_quick(&self) -> bool {
-        !self.cost.open && self.cost.operations + self.cost.elements < QUICK
+        let quick = std::env::var("CF_QUICK").ok().and_then(|v| v.parse().ok()).unwrap_or(QUICK);
+        !self.cost.open && self.cost.operations + self.cost.elements < quick
     }
 
     /// What tells it from other programs, whatever the names and places in it.

@@ -7,7 +7,7 @@
 
 use super::{GraphLowering, Output};
 use crate::fuse::fuse;
-use craneflow_ir::counted::Counted;
+use craneflow_ir::counted::{self, Counted};
 use craneflow_ir::graph::{Graph, Node, Value};
 use craneflow_ir::loops::{Access, Buf, BufferKind, Step, View};
 use craneflow_ir::ops::{Op, While};
@@ -154,14 +154,8 @@ fn carries(body: &Graph, counted: &Counted) -> Vec<Carry> {
         if from == to {
             return Carry::Fixed;
         }
-        let node = body.def(to);
-        let once = |v: Value| uses[v.0 as usize] == 1;
-        if let Op::DynamicUpdateSlice(_) = node.op
-            && node.operands[0] == from
-            && once(from)
-            && once(to)
-        {
-            let update = unreshaped(body, node.operands[1]);
+        if let Some(node) = counted::update(body, &uses, k) {
+            let update = body.unreshaped(node.operands[1]);
             let (whole, part) = (body.ty(from), body.ty(update));
             let window = &body.ty(node.operands[1]).shape;
             if let Some((first, step)) = counted.run(&whole.shape, window, &node.operands[2..])
@@ -177,18 +171,6 @@ fn carries(body: &Graph, counted: &Counted) -> Vec<Carry> {
         Carry::New
     };
     (0..body.inputs.len()).map(one).collect()
-}
-
-/// The value whose elements a reshaped one has.
-fn unreshaped(body: &Graph, v: Value) -> Value {
-    let node = body.def(v);
-    match &node.op {
-        Op::Reshape(_) => unreshaped(body, node.operands[0]),
-        Op::BroadcastInDim(b) if b.is_reshape(body.ty(node.operands[0])) => {
-            unreshaped(body, node.operands[0])
-        }
-        _ => v,
-    }
 }
 
 /// What computes the same in every turn, out of the body: launches that read nothing that moves or that the

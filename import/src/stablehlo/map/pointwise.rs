@@ -4,7 +4,7 @@ use super::value::Val;
 use super::{Cx, Fault, complex, exactly};
 use crate::stablehlo::tree::Node;
 use craneflow_ir::native::Cmp;
-use craneflow_ir::{CompareType, Pointwise, Value};
+use craneflow_ir::{CompareType, Op, Pointwise, Value};
 
 /// `op` on real or complex operands.
 pub fn apply(cx: &mut Cx, node: &Node, x: &[Val], op: Pointwise) -> Result<Vec<Val>, Fault> {
@@ -12,9 +12,32 @@ pub fn apply(cx: &mut Cx, node: &Node, x: &[Val], op: Pointwise) -> Result<Vec<V
         return Ok(vec![complex::apply(cx, op, x)?]);
     }
     let x: Vec<Value> = x.iter().map(Val::real).collect::<Result<_, _>>()?;
-    let y = cx.push(op, &x)?;
+    let y = match logistic(cx, op, &x) {
+        Some(x) => cx.push(Pointwise::Logistic, &[x])?,
+        None => cx.push(op, &x)?,
+    };
     let (element, _) = cx.result(node, 0)?;
     Ok(vec![Val::Real(cx.narrowed(y, element)?)])
+}
+
+/// The argument of the logistic function, where a division is `1 / (1 + exp(-x))`: one division by a number that may
+/// overflow less.
+fn logistic(cx: &Cx, op: Pointwise, x: &[Value]) -> Option<Value> {
+    let one = |v: Value| cx.known_splat(v).is_some_and(|c| c.to_f64() == 1.0);
+    let args = |v: Value, op: Pointwise| {
+        let node = cx.b.graph().def(v);
+        (node.op == Op::Pointwise(op)).then_some(&node.operands[..])
+    };
+    if op != Pointwise::Divide || !cx.ty(x[0]).dtype.is_float() || !one(x[0]) {
+        return None;
+    }
+    let power = match *args(x[1], Pointwise::Add)? {
+        [a, b] if one(a) => b,
+        [a, b] if one(b) => a,
+        _ => return None,
+    };
+    let &[negative] = args(power, Pointwise::Exp)? else { return None };
+    args(negative, Pointwise::Negate)?.first().copied()
 }
 
 /// A rank-0 tensor as one of the shape of `like`.
