@@ -8,6 +8,9 @@ use craneflow_import::stablehlo::{Imported, import};
 use craneflow_ir::{Array, DType, eval_graph};
 use craneflow_runtime::{Options, Step};
 
+/// What a gradient may be that is 0 but for rounding.
+const NOTHING: f64 = 3e-9;
+
 /// Relative error that is allowed, of the largest magnitude in the result as well.
 fn tolerance(dtype: DType) -> f64 {
     match dtype {
@@ -37,7 +40,7 @@ fn difference(found: &Array, expected: &Array) -> Option<String> {
         let near = error
             <= tolerance * b[i].abs()
                 + 0.1 * tolerance * scale.min(10.0)
-                + 1e-9 * tolerance.signum();
+                + NOTHING * tolerance.signum();
         !same && !near
     };
     let i = (0..a.len()).find(far)?;

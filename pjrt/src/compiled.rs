@@ -183,7 +183,10 @@ impl Compiled {
 
     /// Whether a run takes less time than handing it to another thread.
     pub fn is_quick(&self) -> bool {
-        let quick = std::env::var("CF_QUICK").ok().and_then(|v| v.parse().ok()).unwrap_or(QUICK);
+        let quick = std::env::var("CF_QUICK")
+            .ok()
+            .and_then(|v| v.parse().ok())
+            .unwrap_or(QUICK);
         !self.cost.open && self.cost.operations + self.cost.elements < quick
     }
 

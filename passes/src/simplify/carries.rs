@@ -90,7 +90,11 @@ fn restrict(region: &Graph, live: &[bool], outputs: bool) -> Graph {
         let ty = region.ty(input.value).clone();
         new[input.value.0 as usize] = Some(b.input(&input.name, ty));
     }
-    for node in region.nodes.iter().filter(|n| !matches!(n.op, Op::Input(_))) {
+    for node in region
+        .nodes
+        .iter()
+        .filter(|n| !matches!(n.op, Op::Input(_)))
+    {
         let operands = node.operands.iter().map(|x| new[x.0 as usize]);
         let Some(operands) = operands.collect::<Option<Vec<Value>>>() else {
             continue;
@@ -98,7 +102,11 @@ fn restrict(region: &Graph, live: &[bool], outputs: bool) -> Graph {
         let outer = b.enter(region.scope_name(node.scope));
         let results = b.push(node.op.clone(), &operands);
         b.leave(outer);
-        for (old, result) in node.results.iter().zip(results.expect("the node was well-typed")) {
+        for (old, result) in node
+            .results
+            .iter()
+            .zip(results.expect("the node was well-typed"))
+        {
             new[old.0 as usize] = Some(result);
         }
     }

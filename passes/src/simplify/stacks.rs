@@ -30,7 +30,11 @@ struct Stored {
 
 /// Stores less and computes more, where all that reads a stack are loops that read the others too.
 pub fn recompute(graph: &Graph) -> Graph {
-    let stacks: Vec<Stacks> = graph.nodes.iter().filter_map(|n| Stacks::of(graph, n)).collect();
+    let stacks: Vec<Stacks> = graph
+        .nodes
+        .iter()
+        .filter_map(|n| Stacks::of(graph, n))
+        .collect();
     let stack_of = |v: Value| stacks.iter().find(|s| s.stored.contains_key(&v));
     // By loop, the carries whose parts it is to compute.
     let mut computed: HashMap<usize, Vec<usize>> = HashMap::new();
@@ -66,7 +70,8 @@ impl<'a> Stacks<'a> {
     fn of(graph: &'a Graph, node: &'a Node) -> Option<Stacks<'a>> {
         let Op::While(w) = &node.op else { return None };
         let uses = w.body.use_counts();
-        let written = (0..node.results.len()).filter(|&k| counted::update(&w.body, &uses, k).is_some());
+        let written =
+            (0..node.results.len()).filter(|&k| counted::update(&w.body, &uses, k).is_some());
         let written: Vec<usize> = written.collect();
         if written.len() < 2 {
             return None;
@@ -103,7 +108,8 @@ impl<'a> Stacks<'a> {
         let root = self.stored[&stack].value;
         let mut leaves = vec![];
         let mut left = OPERATIONS;
-        self.follow(stack, root, &mut leaves, &mut left).then_some(leaves)
+        self.follow(stack, root, &mut leaves, &mut left)
+            .then_some(leaves)
     }
 
     fn follow(&self, stack: Value, v: Value, leaves: &mut Vec<Value>, left: &mut usize) -> bool {
@@ -165,7 +171,11 @@ fn readers(graph: &Graph, stack: Value, stacks: &Stacks) -> Option<Vec<(usize, u
 fn reads_rows(w: &While, carry: usize, window: &Shape) -> bool {
     let (x, end) = (w.body.inputs[carry].value, w.body.outputs[carry].value);
     let in_condition = w.cond.inputs[carry].value;
-    let condition = w.cond.nodes.iter().any(|n| n.operands.contains(&in_condition));
+    let condition = w
+        .cond
+        .nodes
+        .iter()
+        .any(|n| n.operands.contains(&in_condition));
     let ends = w.body.outputs.iter().filter(|o| o.value == x).count();
     let rows = w.body.nodes.iter().filter(|n| n.operands.contains(&x));
     let row = |n: &Node| match &n.op {
@@ -178,7 +188,9 @@ fn reads_rows(w: &While, carry: usize, window: &Shape) -> bool {
 /// The carry that is a value of the outer graph in all turns.
 fn carry_of(w: &While, operands: &[Value], v: Value) -> Option<usize> {
     let fixed = |&k: &usize| w.body.inputs[k].value == w.body.outputs[k].value;
-    (0..operands.len()).filter(fixed).find(|&k| operands[k] == v)
+    (0..operands.len())
+        .filter(fixed)
+        .find(|&k| operands[k] == v)
 }
 
 /// The body of a loop that computes parts of some carries in place of reading them.
@@ -203,7 +215,10 @@ fn compute<'a>(
             };
             return Some(vec![part.of(b, stack)]);
         }
-        Some(b.push(node.op.clone(), new).expect("the node was well-typed"))
+        Some(
+            b.push(node.op.clone(), new)
+                .expect("the node was well-typed"),
+        )
     })
 }
 
@@ -261,5 +276,8 @@ fn splat(graph: &Graph, v: Value) -> bool {
 /// Whether computing a value costs no more than reading it.
 fn is_cheap(p: Pointwise) -> bool {
     use Pointwise::{Abs, Add, Maximum, Minimum, Multiply, Negate, Select, Subtract};
-    matches!(p, Abs | Add | Maximum | Minimum | Multiply | Negate | Select | Subtract)
+    matches!(
+        p,
+        Abs | Add | Maximum | Minimum | Multiply | Negate | Select | Subtract
+    )
 }

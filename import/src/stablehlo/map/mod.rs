@@ -8,6 +8,7 @@ mod constant;
 mod contract;
 mod control;
 mod convert;
+mod fma;
 mod gather;
 mod host;
 mod known;

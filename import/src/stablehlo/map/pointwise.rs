@@ -36,7 +36,9 @@ fn logistic(cx: &Cx, op: Pointwise, x: &[Value]) -> Option<Value> {
         [a, b] if one(b) => a,
         _ => return None,
     };
-    let &[negative] = args(power, Pointwise::Exp)? else { return None };
+    let &[negative] = args(power, Pointwise::Exp)? else {
+        return None;
+    };
     args(negative, Pointwise::Negate)?.first().copied()
 }
 
