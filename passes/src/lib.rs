@@ -6,6 +6,7 @@
 pub mod donate;
 pub mod fuse;
 pub mod grad;
+pub mod keep;
 pub mod lower;
 pub mod plan;
 pub mod schedule;
@@ -120,6 +121,14 @@ pub const PASSES: &[Pass] = &[
         "let results replace donated inputs in place, or by a copy",
         |unit, _| match unit {
             Unit::Program(p) => Unit::Program(donate::donate(p)),
+            other => other,
+        },
+    ),
+    unit(
+        "keep",
+        "lay out operands of contractions once, where they stay from run to run",
+        |unit, _| match unit {
+            Unit::Program(p) => Unit::Program(keep::keep(p)),
             other => other,
         },
     ),

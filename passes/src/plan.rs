@@ -120,7 +120,7 @@ fn settle(
                 plan.constant_bytes += bytes;
                 Place::Constant(plan.constant_bytes - bytes)
             }
-            BufferKind::Temp => {
+            BufferKind::Temp | BufferKind::Kept => {
                 temps.extend(lives[i].map(|life| (i, bytes, life)));
                 Place::Nowhere
             }
@@ -261,6 +261,11 @@ impl<'a> Walk<'a> {
             ..Walk::default()
         };
         walk.steps(&program.steps);
+        for (life, buffer) in walk.lives.iter_mut().zip(&program.buffers) {
+            if let (Some(life), BufferKind::Kept) = (life, &buffer.kind) {
+                (life.first, life.last) = (0, walk.clock);
+            }
+        }
         walk
     }
 

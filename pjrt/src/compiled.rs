@@ -17,7 +17,7 @@ use craneflow_ir::{Array, Graph, Type, Verified, eval};
 use craneflow_runtime::{Argument, Executable, Options, Workspace};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 
 /// Operations below which a program is interpreted at first: compiling takes longer than some runs.
 const INTERPRETED: f64 = 4096.0;
@@ -60,7 +60,14 @@ pub struct Compiled {
     runs: AtomicUsize,
     how: Options,
     executable: OnceLock<Result<Arc<Executable>, Failure>>,
-    idle: Mutex<Vec<Workspace>>,
+    idle: Mutex<Vec<Idle>>,
+}
+
+/// A workspace that waits for its next run.
+struct Idle {
+    workspace: Workspace,
+    /// The places of the last run's arguments. Their elements do not change as long as somebody, if only this, knows the place.
+    last: Vec<Weak<Slot>>,
 }
 
 /// Bytes that a run takes.
@@ -98,6 +105,18 @@ impl Given {
 enum Held {
     Slot(Arc<Slot>),
     Owned(Owned),
+}
+
+impl Held {
+    /// A place whose elements nobody changes; none if they belong to somebody else.
+    fn place(&self) -> Weak<Slot> {
+        match self {
+            Held::Slot(slot) if matches!(slot.storage(), Ok(Storage::Owned(_))) => {
+                Arc::downgrade(slot)
+            }
+            _ => Weak::new(),
+        }
+    }
 }
 
 /// A graph without the names of the places that its nodes came from.
@@ -333,18 +352,29 @@ impl Compiled {
         let mut fresh =
             (places.map(|p| Owned::new(p.ty.bytes()))).collect::<Result<Vec<_>, _>>()?;
         {
-            let mut arguments = (held.iter_mut())
-                .map(|h| {
+            let mut idle = self.workspace(executable)?;
+            let last = match executable.keeps() {
+                true => std::mem::replace(&mut idle.last, held.iter().map(Held::place).collect()),
+                false => vec![],
+            };
+            let mut arguments = (held.iter_mut().enumerate())
+                .map(|(i, h)| {
                     Ok(match h {
-                        Held::Slot(slot) => Argument::Borrowed(slot.storage()?.bytes()),
+                        Held::Slot(slot) => {
+                            let bytes = slot.storage()?.bytes();
+                            let same = |last: &Weak<Slot>| last.as_ptr() == Arc::as_ptr(slot);
+                            match last.get(i).is_some_and(same) {
+                                true => Argument::Same(bytes),
+                                false => Argument::Borrowed(bytes),
+                            }
+                        }
                         Held::Owned(owned) => Argument::Donated(owned.bytes_mut()),
                     })
                 })
                 .collect::<Result<Vec<_>, Failure>>()?;
             let mut outputs: Vec<&mut [u8]> = fresh.iter_mut().map(Owned::bytes_mut).collect();
-            let mut workspace = self.workspace(executable)?;
-            workspace.run(&mut arguments, &mut outputs)?;
-            self.put_back(workspace);
+            idle.workspace.run(&mut arguments, &mut outputs)?;
+            self.put_back(idle);
         }
         let mut fresh = fresh.into_iter();
         let lost = || Failure::Panic("an output without a buffer".into());
@@ -364,15 +394,18 @@ impl Compiled {
         outputs.take(self.outputs.len()).collect()
     }
 
-    fn workspace(&self, executable: &Arc<Executable>) -> Result<Workspace, Failure> {
+    fn workspace(&self, executable: &Arc<Executable>) -> Result<Idle, Failure> {
         let idle = || self.idle.lock().unwrap_or_else(PoisonError::into_inner);
         match idle().pop() {
-            Some(workspace) => Ok(workspace),
-            None => Ok(Workspace::new(executable)?),
+            Some(idle) => Ok(idle),
+            None => Ok(Idle {
+                workspace: Workspace::new(executable)?,
+                last: vec![],
+            }),
         }
     }
 
-    fn put_back(&self, workspace: Workspace) {
+    fn put_back(&self, workspace: Idle) {
         let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
         if idle.len() < IDLE {
             idle.push(workspace);

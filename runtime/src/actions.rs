@@ -1,7 +1,7 @@
 //! What a run does, in order: the steps of a program with what threads share of each.
 
 use crate::cost::Sharing;
-use craneflow_ir::loops::{self, Buf, KernelId, Program, View};
+use craneflow_ir::loops::{self, Access, Buf, BufferKind, KernelId, Program, View};
 use craneflow_ir::ops::Op;
 
 /// What a run does, in order. Launches are positions in [`Actions::launches`].
@@ -51,6 +51,8 @@ pub(crate) struct Launch {
 pub(crate) struct Actions {
     pub list: Numbered,
     pub launches: Vec<Launch>,
+    /// For each of the first actions, which compute what is kept between runs: the inputs that it follows from.
+    pub kept: Vec<Vec<usize>>,
     /// For each buffer: where launches take it, as launch and parameter.
     pub sites: Vec<Vec<(u32, u32)>>,
     /// All views, sources first.
@@ -74,6 +76,7 @@ impl Actions {
         let mut actions = Actions {
             list: vec![],
             launches: vec![],
+            kept: kept(program),
             sites: vec![vec![]; program.buffers.len()],
             views: vec![],
             count: 0,
@@ -142,4 +145,35 @@ impl Actions {
             },
         }
     }
+}
+
+/// The inputs from which kept buffers follow, for each of the launches that compute some, which come first.
+fn kept(program: &Program) -> Vec<Vec<usize>> {
+    let mut of: Vec<Vec<usize>> = vec![vec![]; program.buffers.len()];
+    let mut kept = vec![];
+    for step in &program.steps {
+        let loops::Step::Launch { kernel, args, .. } = step else {
+            break;
+        };
+        let is_kept = |b: &Buf| program.buffer(*b).kind == BufferKind::Kept;
+        let mut inputs: Vec<usize> = vec![];
+        for &b in args {
+            match program.buffer(b).kind {
+                BufferKind::Input(i) => inputs.push(i),
+                _ => inputs.extend(&of[b.0 as usize]),
+            }
+        }
+        let params = program.kernel(*kernel).params.iter().zip(args);
+        let mut written = params.filter(|(p, _)| p.access != Access::Read);
+        if !written.any(|(_, b)| is_kept(b)) {
+            break;
+        }
+        inputs.sort_unstable();
+        inputs.dedup();
+        args.iter()
+            .filter(|b| is_kept(b))
+            .for_each(|b| of[b.0 as usize].clone_from(&inputs));
+        kept.push(inputs);
+    }
+    kept
 }

@@ -162,6 +162,11 @@ impl Executable {
         self.threads
     }
 
+    /// Whether something that follows from inputs is kept from run to run.
+    pub fn keeps(&self) -> bool {
+        !self.actions.kept.is_empty()
+    }
+
     /// Bytes of everything a run touches.
     pub fn peak_bytes(&self) -> usize {
         self.plan.peak_bytes(self.threads)

@@ -173,12 +173,14 @@ impl Step {
                 found: bytes.len(),
             });
         }
+        self.workspace.changed(i);
         self.inputs[i].bytes_mut().copy_from_slice(bytes);
         Ok(())
     }
 
     /// The elements of an input buffer, to be filled in place.
     pub fn input_mut<T: Number>(&mut self, i: usize) -> Result<&mut [T], RunError> {
+        self.workspace.changed(i);
         Ok(self.inputs[i].slice_mut()?)
     }
 

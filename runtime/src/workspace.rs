@@ -16,6 +16,8 @@ use std::sync::Arc;
 pub enum Argument<'a> {
     /// Only read.
     Borrowed(&'a [u8]),
+    /// Only read, and with the elements that this argument had in the last run of the workspace.
+    Same(&'a [u8]),
     /// Given away: if an output replaces this input, it is found here after the run.
     Donated(&'a mut [u8]),
 }
@@ -23,7 +25,7 @@ pub enum Argument<'a> {
 impl Argument<'_> {
     fn len(&self) -> usize {
         match self {
-            Argument::Borrowed(bytes) => bytes.len(),
+            Argument::Borrowed(bytes) | Argument::Same(bytes) => bytes.len(),
             Argument::Donated(bytes) => bytes.len(),
         }
     }
@@ -40,6 +42,8 @@ pub struct Workspace {
     table: Vec<MemRef>,
     /// The launches with their addresses; empty until all buffers have one.
     launches: Vec<Bound>,
+    /// Which of the launches that compute what is kept need not run.
+    kept: Vec<bool>,
 }
 
 impl Workspace {
@@ -63,7 +67,15 @@ impl Workspace {
             scratch,
             table,
             launches: vec![],
+            kept: vec![false; executable.actions.kept.len()],
         })
+    }
+
+    /// Notes that an input has other elements than in the last run.
+    pub(crate) fn changed(&mut self, input: usize) {
+        for (kept, inputs) in self.kept.iter_mut().zip(&self.executable.actions.kept) {
+            *kept &= !inputs.contains(&input);
+        }
     }
 
     /// What it runs.
@@ -85,9 +97,14 @@ impl Workspace {
         outputs: &mut [&mut [u8]],
     ) -> Result<(), RunError> {
         check(&self.executable, inputs, outputs)?;
+        for (i, argument) in inputs.iter().enumerate() {
+            if !matches!(argument, Argument::Same(_)) {
+                self.changed(i);
+            }
+        }
         let inputs: Vec<MemRef> = (inputs.iter_mut())
             .map(|a| match a {
-                Argument::Borrowed(bytes) => lend(bytes),
+                Argument::Borrowed(bytes) | Argument::Same(bytes) => lend(bytes),
                 Argument::Donated(bytes) => lend_mut(bytes),
             })
             .collect();
@@ -141,24 +158,24 @@ impl Workspace {
 
     /// Runs on the addresses that were bound last, whose memory the caller holds.
     pub(crate) fn perform(&mut self) {
-        let (mut run, list) = self.started();
-        with_default_float(|| run.perform(list, &mut ()));
+        let (mut run, kept) = self.started();
+        with_default_float(|| run.all(kept, &mut ()));
     }
 
     /// The same, and adds the times of all steps to `profile`.
     pub(crate) fn perform_profiled(&mut self, profile: &mut Profile) {
-        let (mut run, list) = self.started();
-        with_default_float(|| profile.run(|profile| run.perform(list, profile)));
+        let (mut run, kept) = self.started();
+        with_default_float(|| profile.run(|profile| run.all(kept, profile)));
     }
 
-    fn started(&mut self) -> (Run<'_>, &[(usize, Action)]) {
+    fn started(&mut self) -> (Run<'_>, &mut [bool]) {
         let run = Run {
             exe: &self.executable,
             scratch: &self.scratch,
             table: &mut self.table,
             launches: &mut self.launches,
         };
-        (run, &self.executable.actions.list)
+        (run, &mut self.kept)
     }
 }
 
@@ -178,6 +195,17 @@ struct Run<'a> {
 }
 
 impl Run<'_> {
+    /// Runs the program, without what is `kept`.
+    fn all(&mut self, kept: &mut [bool], observe: &mut impl Observe) {
+        let (first, rest) = self.exe.actions.list.split_at(kept.len());
+        for (action, kept) in first.chunks(1).zip(kept) {
+            if !std::mem::replace(kept, true) {
+                self.perform(action, observe);
+            }
+        }
+        self.perform(rest, observe);
+    }
+
     fn perform(&mut self, actions: &[(usize, Action)], observe: &mut impl Observe) {
         for (number, action) in actions {
             let started = observe.start();
@@ -271,7 +299,7 @@ fn check(
     }
     for (port, given) in ports.iter().zip(inputs) {
         sized("input", port, given.len())?;
-        if port.partner.is_some() && matches!(given, Argument::Borrowed(_)) {
+        if port.partner.is_some() && !matches!(given, Argument::Donated(_)) {
             return Err(RunError::NotDonated {
                 name: port.name.clone(),
             });

@@ -2,7 +2,8 @@
 
 use craneflow_ir::ops::DotGeneral;
 use craneflow_ir::{Array, Builder, DType, Graph, Type, Value, Verified, eval, grad};
-use craneflow_runtime::{Options, Step};
+use craneflow_runtime::arena::AlignedBuf;
+use craneflow_runtime::{Argument, Options, Profile, Step, Workspace};
 
 fn f32s(shape: &[usize]) -> Type {
     Type::new(DType::F32, shape)
@@ -75,4 +76,54 @@ fn a_training_step_has_the_bits_of_the_reference_and_keeps_its_state() {
     let mut step = Step::compile(&graph, &Options::default()).expect("compiles");
     let error = step.run_arrays(&inputs).expect_err("too few");
     assert_eq!(error.to_string(), "the program takes 4 inputs, found 3");
+}
+
+/// A product with weights that are laid out for it, and the inputs of three runs: the second has new rows, the third new weights.
+#[test]
+fn weights_are_laid_out_again_when_they_change() {
+    let mut b = Builder::new("layer");
+    let (x, w) = (b.input("x", f32s(&[16, 32])), b.input("w", f32s(&[32, 10])));
+    let y = b.op(DotGeneral::matmul(2), &[x, w]);
+    b.output("y", y);
+    let graph = Verified::graph(b.finish()).expect("right");
+    let mut step = Step::compile(&graph, &Options::default()).expect("compiles");
+    assert!(step.executable().keeps());
+    let mut profile = Profile::new(step.program());
+    let given = |x: usize, w: usize| [sample(&f32s(&[16, 32]), x), sample(&f32s(&[32, 10]), w)];
+    for (i, (x, w)) in [(1, 2), (3, 2), (3, 4)].into_iter().enumerate() {
+        let arrays = given(x, w);
+        step.set_array(0, &arrays[0]).expect("fits");
+        if i != 1 {
+            step.set_array(1, &arrays[1]).expect("fits");
+        }
+        step.run_profiled(&mut profile);
+        assert_eq!(step.output_array(0), eval::eval_graph(&graph, &arrays)[0]);
+    }
+    let times: Vec<u64> = profile.rows().iter().map(|row| row.count).collect();
+    assert_eq!(times, [2, 3]);
+    let mut workspace = Workspace::new(step.executable()).expect("memory");
+    let mut run = |arguments: &mut [Argument<'_>]| {
+        let mut y = AlignedBuf::zeroed(16 * 10 * 4).expect("memory");
+        (workspace.run(arguments, &mut [y.bytes_mut()])).expect("fits");
+        Array::from_bytes(f32s(&[16, 10]), y.bytes()).expect("all bytes")
+    };
+    let aligned = |a: &Array| {
+        let mut buf = AlignedBuf::zeroed(a.bytes().len()).expect("memory");
+        buf.bytes_mut().copy_from_slice(a.bytes());
+        buf
+    };
+    for (x, w) in [(1, 2), (3, 2), (3, 4)] {
+        let arrays = given(x, w);
+        let bufs = [0, 1].map(|i| aligned(&arrays[i]));
+        let expected = eval::eval_graph(&graph, &arrays).remove(0);
+        let [x, w] = [bufs[0].bytes(), bufs[1].bytes()];
+        assert_eq!(
+            run(&mut [Argument::Borrowed(x), Argument::Borrowed(w)]),
+            expected
+        );
+        assert_eq!(
+            run(&mut [Argument::Borrowed(x), Argument::Same(w)]),
+            expected
+        );
+    }
 }

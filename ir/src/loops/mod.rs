@@ -276,6 +276,9 @@ pub enum BufferKind {
     Constant(Array),
     /// Lives in the arena between its first and last use.
     Temp,
+    /// Computed from inputs and constants by launches that come first; stays between runs, which leave those launches out
+    /// until one of these inputs has changed.
+    Kept,
     /// Has no memory of its own: the `repeat` that names it says which part of another buffer it is.
     View,
 }

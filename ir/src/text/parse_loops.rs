@@ -83,10 +83,13 @@ impl<'a> Parser<'a> {
         if self.take_word("temp") {
             return Ok(BufferKind::Temp);
         }
+        if self.take_word("kept") {
+            return Ok(BufferKind::Kept);
+        }
         if self.take_word("view") {
             return Ok(BufferKind::View);
         }
-        self.expected("input, output, constant, temp or view")
+        self.expected("input, output, constant, temp, kept or view")
     }
 
     fn buffer(&mut self, names: &Names<'a>) -> Parsed<Buf> {

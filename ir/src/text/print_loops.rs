@@ -58,6 +58,7 @@ impl Display for Program {
                 BufferKind::Output(i, Some(x)) => writeln!(f, "output {i} replaces {x}")?,
                 BufferKind::Constant(a) => writeln!(f, "constant {}", array_text(a))?,
                 BufferKind::Temp => writeln!(f, "temp")?,
+                BufferKind::Kept => writeln!(f, "kept")?,
                 BufferKind::View => writeln!(f, "view")?,
             }
         }

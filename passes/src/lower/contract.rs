@@ -26,6 +26,9 @@ use craneflow_ir::{Emit, Native, Scalar, Type};
 use tile::{Product, Sums};
 use view::View;
 
+/// The name of a kernel that lays out an operand.
+pub(crate) const PACK: &str = "pack";
+
 /// Products below this many multiply-adds stay plain loops.
 const TINY: usize = 256;
 
@@ -94,7 +97,7 @@ fn pack(
         &format!("{}.packed", out.program.buffer(from).name.clone()),
         ty.clone(),
     );
-    let mut k = KernelBuilder::new("pack", batches * panels);
+    let mut k = KernelBuilder::new(PACK, batches * panels);
     let source = k.param(dtype, out.program.buffer(from).ty.count(), Access::Read);
     let packed = k.param(dtype, ty.count(), Access::Write);
     let grid = k.grid();

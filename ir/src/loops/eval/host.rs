@@ -45,7 +45,9 @@ impl<'a> Host<'a> {
                 }
                 BufferKind::Input(position) => Some(&inputs[*position]),
                 BufferKind::Constant(a) => Some(a),
-                BufferKind::Output(..) | BufferKind::Temp | BufferKind::View => None,
+                BufferKind::Output(..) | BufferKind::Temp | BufferKind::Kept | BufferKind::View => {
+                    None
+                }
             };
             memory.push(initial.map_or_else(|| vec![0; b.ty.bytes()], |a| a.bytes().to_vec()));
             defined.push(initial.is_some());

@@ -51,7 +51,10 @@ impl Checker<'_> {
     fn buffers(&mut self) -> Check {
         let (mut inputs, mut outputs, mut donated) = (vec![], vec![], vec![]);
         for (i, b) in self.p.buffers.iter().enumerate() {
-            self.writable[i] = matches!(b.kind, BufferKind::Output(..) | BufferKind::Temp);
+            self.writable[i] = matches!(
+                b.kind,
+                BufferKind::Output(..) | BufferKind::Temp | BufferKind::Kept
+            );
             self.defined[i] = !self.writable[i] || b.ty.count() == 0;
             match b.kind {
                 BufferKind::Input(position) => inputs.push((position, i)),
@@ -62,7 +65,7 @@ impl Checker<'_> {
                 BufferKind::Constant(ref a) => {
                     self.ensure(a.ty == b.ty, "P1", || format!("constant {}", b.name))?
                 }
-                BufferKind::Temp | BufferKind::View => {}
+                BufferKind::Temp | BufferKind::Kept | BufferKind::View => {}
             }
         }
         for (what, list) in [("inputs", &mut inputs), ("outputs", &mut outputs)] {
