@@ -2,7 +2,7 @@
 
 use crate::lower::contract::PACK;
 use craneflow_ir::loops::{Access, Buf, BufferKind, Program, Step};
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 /// After this, launches that lay out operands, with what they are computed from, come first where they need nothing but inputs
 /// that no result replaces, and constants. Their results are kept.
@@ -42,34 +42,51 @@ fn kept(program: &Program) -> HashSet<usize> {
         _ => false,
     };
     let uses: Vec<Uses> = program.steps.iter().map(|s| Uses::of(program, s)).collect();
-    let writers = |b: &Buf| uses.iter().filter(|u| u.writes.contains(b)).count();
+    let (mut readers, mut writers) = (HashMap::new(), HashMap::new());
+    for (at, uses) in uses.iter().enumerate() {
+        let note = |steps: &mut HashMap<Buf, Vec<usize>>, bufs: &HashSet<Buf>| {
+            bufs.iter()
+                .for_each(|&b| steps.entry(b).or_default().push(at));
+        };
+        note(&mut readers, &uses.reads);
+        note(&mut writers, &uses.writes);
+    }
     let temp = |b: &Buf| program.buffer(*b).kind == BufferKind::Temp;
+    let known = |found: &HashSet<usize>, b: &Buf| {
+        stays(*b)
+            || writers
+                .get(b)
+                .is_some_and(|w| w.iter().all(|at| found.contains(at)))
+    };
     let mut found: HashSet<usize> = HashSet::new();
-    let mut known: HashSet<Buf> = HashSet::new();
     for (at, (step, uses)) in program.steps.iter().zip(&uses).enumerate() {
-        let Step::Launch { .. } = step else { continue };
-        let reads = uses.reads.iter().all(|&b| stays(b) || known.contains(&b));
-        if reads && !uses.reads.is_empty() && uses.writes.iter().all(|b| temp(b) && writers(b) == 1)
-        {
+        let launch = matches!(step, Step::Launch { .. }) && !uses.reads.is_empty();
+        let single = |b: &Buf| temp(b) && writers[b].len() == 1;
+        if launch && uses.writes.iter().all(single) && uses.reads.iter().all(|b| known(&found, b)) {
             found.insert(at);
-            known.extend(&uses.writes);
         }
     }
-    // Only what leads to a launch that lays out an operand, and to nothing else.
     let packs = |at: usize| match &program.steps[at] {
         Step::Launch { kernel, .. } => program.kernel(*kernel).name.split('.').next() == Some(PACK),
         _ => false,
     };
+    // What leads to more than launches that lay out operands goes, and what reads something that is gone.
     loop {
+        let all_found = |b: &Buf| {
+            let mut readers = readers.get(b).into_iter().flatten();
+            readers.all(|at| found.contains(at))
+        };
         let idle = |&at: &usize| {
-            let read = |u: &Uses| u.reads.iter().any(|b| uses[at].writes.contains(b));
-            let mut readers = (0..uses.len()).filter(|&i| read(&uses[i]));
-            !packs(at) && !readers.all(|i| found.contains(&i))
+            let reads = uses[at].reads.iter().all(|b| known(&found, b));
+            !reads || !packs(at) && !uses[at].writes.iter().all(all_found)
         };
-        let Some(at) = found.iter().copied().find(idle) else {
+        let gone: Vec<usize> = found.iter().copied().filter(idle).collect();
+        if gone.is_empty() {
             return found;
-        };
-        found.remove(&at);
+        }
+        gone.iter().for_each(|at| {
+            found.remove(at);
+        });
     }
 }
 

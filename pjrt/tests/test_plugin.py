@@ -118,6 +118,21 @@ def test_threads_compile_and_run_at_once():
     assert not wrong
 
 
+def test_weights_that_stay_and_weights_that_change():
+    """What is laid out for a product is laid out again for other weights, also where their memory is what others had."""
+    layer = jax.jit(lambda w, x: x @ w)
+    x = jnp.asarray(np.random.RandomState(0).randn(64, 32).astype(np.float32))
+    first, second = (np.random.RandomState(i).randn(32, 10).astype(np.float32) for i in (1, 2))
+    halve = jax.jit(lambda w: w / 2, donate_argnums=0)
+    for _ in range(3):
+        weights = [jnp.asarray(first) * 2, jnp.asarray(second) * 2]
+        for w, expected in (weights[0], first), (weights[0], first), (weights[1], second):
+            np.testing.assert_allclose(layer(w, x), 2 * np.asarray(x) @ expected, rtol=1e-5, atol=1e-5)
+        weights = [halve(w) for w in weights]
+        for w, expected in (weights[1], second), (weights[1], second), (weights[0], first):
+            np.testing.assert_allclose(layer(w, x), np.asarray(x) @ expected, rtol=1e-5, atol=1e-5)
+
+
 def test_analysis():
     x = jnp.ones((64, 32))
     compiled = jax.jit(lambda a: a @ a.T).lower(x).compile()
