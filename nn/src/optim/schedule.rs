@@ -1,5 +1,9 @@
 //! Learning rates that follow the step: factors of the optimizer's own rate, as nodes of the step.
 
+mod described;
+
+pub(crate) use described::schedule;
+
 use crate::tensor::Tensor;
 use craneflow_ir::Cmp;
 use std::f64::consts::PI;
