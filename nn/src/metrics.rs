@@ -17,7 +17,6 @@ pub use binary::Curve;
 pub use classes::{Average, confusion_matrix};
 pub use custom::Custom;
 
-use crate::error::{Names, NnError};
 use crate::functional::softmax;
 use crate::loss::{Loss, mean_squared_error};
 use crate::tensor::Tensor;
@@ -178,57 +177,6 @@ impl Metric {
             name,
             compute: Arc::new(sums),
             finish: Some(Arc::new(finish)),
-        })
-    }
-
-    /// Metrics with Keras's options, by name.
-    fn table() -> Vec<Metric> {
-        let threshold = HALF;
-        vec![
-            Metric::Accuracy,
-            Metric::BinaryAccuracy { threshold },
-            Metric::CategoricalAccuracy,
-            Metric::TopKCategoricalAccuracy { k: 5 },
-            Metric::MeanSquaredError,
-            Metric::MeanAbsoluteError,
-            Metric::RootMeanSquaredError,
-            Metric::Perplexity,
-            Metric::R2Score,
-            Metric::PearsonCorrelation,
-            Metric::ConcordanceCorrelation,
-            Metric::TruePositives { threshold },
-            Metric::FalsePositives { threshold },
-            Metric::TrueNegatives { threshold },
-            Metric::FalseNegatives { threshold },
-            Metric::Precision { threshold },
-            Metric::Recall { threshold },
-            Metric::Specificity { threshold },
-            Metric::f1(),
-            Metric::auc(),
-            Metric::MeanIou,
-            Metric::BinaryIou { threshold },
-        ]
-    }
-
-    /// The metric of this name, with Keras's options, or the mean of the loss of this name; `mse` and
-    /// `mae` are short for two.
-    pub fn from_name(name: &str) -> Result<Metric, NnError> {
-        let name = match name {
-            "mse" => "mean_squared_error",
-            "mae" => "mean_absolute_error",
-            _ => name,
-        };
-        let table = Metric::table();
-        if let Some(metric) = table.iter().find(|m| m.name() == name) {
-            return Ok(metric.clone());
-        }
-        Loss::from_name(name).map(Metric::Loss).map_err(|_| {
-            let names = table.iter().map(Metric::name);
-            NnError::Unknown {
-                what: "metric",
-                name: name.to_string(),
-                known: names.chain(Loss::names()).collect::<Names>(),
-            }
         })
     }
 

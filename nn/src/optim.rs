@@ -38,6 +38,8 @@ pub use schedule_free::ScheduleFreeAdamW;
 pub use sgd::Sgd;
 pub use tuned::{Tune, Tuned};
 
+pub use described::{from_name, names};
+
 pub(crate) use described::optimizer;
 pub(crate) use tuned::{AVERAGE, Job};
 
@@ -53,10 +55,18 @@ pub trait Optimizer: Send + Sync {
     fn learning_rate(&self) -> f32;
     /// The slots of a weight of this shape.
     fn slots(&self, shape: &Shape) -> Vec<Slot>;
-    /// Names of the counters and what they start from.
-    fn counters(&self) -> Vec<(&'static str, f32)>;
-    /// What all updates of one step share: the next counters, and numbers that `update` gets.
-    fn step(&self, tracer: &Tracer, rate: &Tensor, counters: &[Tensor]) -> Shared;
+    /// Names of the counters and what they start from; none unless a rule counts.
+    fn counters(&self) -> Vec<(&'static str, f32)> {
+        vec![]
+    }
+    /// What all updates of one step share: the next counters, and numbers that `update` gets; the learning rate
+    /// alone for rules that do not count.
+    fn step(&self, _tracer: &Tracer, rate: &Tensor, _counters: &[Tensor]) -> Shared {
+        Shared {
+            counters: vec![],
+            factors: vec![rate.clone()],
+        }
+    }
     /// The new weight and slots, from a weight, its gradient and its slots.
     fn update(&self, shared: &[Tensor], p: &Tensor, g: &Tensor, slots: &[Tensor]) -> Updated;
 }
@@ -116,45 +126,4 @@ pub struct Updated {
     pub weight: Tensor,
     /// Its slots.
     pub slots: Vec<Tensor>,
-}
-
-/// An optimizer of the table: its name, and the optimizer at a learning rate.
-type Row = (&'static str, fn(f32) -> Tuned);
-
-/// All optimizers by name, with their usual constants.
-const TABLE: [Row; 15] = [
-    ("sgd", |rate| Sgd::new(rate).into()),
-    ("adam", |rate| Adam::new(rate).into()),
-    ("adamw", |rate| AdamW::new(rate).into()),
-    ("rmsprop", |rate| RmsProp::new(rate).into()),
-    ("adagrad", |rate| Adagrad::new(rate).into()),
-    ("adadelta", |rate| Adadelta::new(rate).into()),
-    ("adamax", |rate| Adamax::new(rate).into()),
-    ("nadam", |rate| Nadam::new(rate).into()),
-    ("lion", |rate| Lion::new(rate).into()),
-    ("lamb", |rate| Lamb::new(rate).into()),
-    ("ftrl", |rate| Ftrl::new(rate).into()),
-    ("adafactor", |rate| Adafactor::new(rate).into()),
-    ("muon", |rate| Muon::new(rate).into()),
-    ("schedule_free_adamw", |rate| {
-        ScheduleFreeAdamW::new(rate).into()
-    }),
-    ("momentum", |rate| Sgd::new(rate).momentum(0.9).into()),
-];
-
-/// Names that [`from_name`] knows.
-pub fn names() -> impl Iterator<Item = &'static str> {
-    TABLE.iter().map(|(name, _)| *name)
-}
-
-/// The optimizer of this name at this learning rate, with its usual constants.
-pub fn from_name(name: &str, rate: f32) -> Result<Tuned, NnError> {
-    let found = TABLE.iter().find(|(n, _)| *n == name);
-    found
-        .map(|(_, new)| new(rate))
-        .ok_or_else(|| NnError::Unknown {
-            what: "optimizer",
-            name: name.to_string(),
-            known: names().collect(),
-        })
 }

@@ -1,8 +1,64 @@
-//! Losses in descriptions: by name, or with their numbers.
+//! Losses by name, and in descriptions with their numbers.
 
-use super::{Loss, TABLE};
+use super::Loss;
 use crate::describe::{Keys, Variant};
+use crate::error::{Names, NnError};
 use crate::recipe::RecipeError;
+
+/// Losses without options, and those of classes from logits, by name; first Keras's name, then its
+/// short ones.
+static TABLE: [(&[&str], Loss); 16] = [
+    (&["mean_squared_error", "mse"], Loss::MeanSquaredError),
+    (&["mean_absolute_error", "mae"], Loss::MeanAbsoluteError),
+    (
+        &["mean_absolute_percentage_error", "mape"],
+        Loss::MeanAbsolutePercentageError,
+    ),
+    (
+        &["mean_squared_logarithmic_error", "msle"],
+        Loss::MeanSquaredLogarithmicError,
+    ),
+    (&["huber"], Loss::Huber { delta: 1.0 }),
+    (&["log_cosh"], Loss::LogCosh),
+    (&["cosine_similarity"], Loss::CosineSimilarity),
+    (&["hinge"], Loss::Hinge),
+    (&["squared_hinge"], Loss::SquaredHinge),
+    (&["categorical_hinge"], Loss::CategoricalHinge),
+    (&["kl_divergence"], Loss::KlDivergence),
+    (&["poisson"], Loss::Poisson),
+    (&["dice"], Loss::Dice),
+    (
+        &["binary_crossentropy"],
+        Loss::BinaryCrossentropy { from_logits: true },
+    ),
+    (
+        &["categorical_crossentropy"],
+        Loss::CategoricalCrossentropy { from_logits: true },
+    ),
+    (
+        &["sparse_categorical_crossentropy"],
+        Loss::SparseCategoricalCrossentropy { from_logits: true },
+    ),
+];
+
+impl Loss {
+    /// Names that [`Loss::from_name`] knows.
+    pub fn names() -> impl Iterator<Item = &'static str> {
+        TABLE.iter().map(|(names, _)| names[0])
+    }
+
+    /// The loss of this name; those of classes take logits.
+    pub fn from_name(name: &str) -> Result<Loss, NnError> {
+        let found = TABLE.iter().find(|(names, _)| names.contains(&name));
+        found
+            .map(|(_, loss)| loss.clone())
+            .ok_or_else(|| NnError::Unknown {
+                what: "loss",
+                name: name.to_string(),
+                known: Loss::names().collect::<Names>(),
+            })
+    }
+}
 
 /// Losses that need numbers besides their names.
 fn with_numbers() -> Vec<(&'static str, Loss)> {

@@ -1,9 +1,11 @@
-//! Metrics in descriptions: by name, or with their numbers.
+//! Metrics by name, and in descriptions with their numbers.
 
-use super::{Average, Curve, Metric};
+use super::{Average, Curve, HALF, Metric};
 use crate::describe::{Keys, Variant, words};
+use crate::error::{Names, NnError};
 use crate::loss::Loss;
 use crate::recipe::RecipeError;
+use std::collections::BTreeSet;
 use std::mem::discriminant;
 
 words!(Average,
@@ -12,6 +14,61 @@ words!(Average,
     "weighted" => Average::Weighted,
 );
 words!(Curve, "ROC" => Curve::Roc, "PR" => Curve::Pr);
+
+/// Metrics with Keras's options, by name; two have a short one, too.
+fn named() -> Vec<(&'static str, Metric)> {
+    let threshold = HALF;
+    let metrics = [
+        Metric::Accuracy,
+        Metric::BinaryAccuracy { threshold },
+        Metric::CategoricalAccuracy,
+        Metric::TopKCategoricalAccuracy { k: 5 },
+        Metric::MeanSquaredError,
+        Metric::MeanAbsoluteError,
+        Metric::RootMeanSquaredError,
+        Metric::Perplexity,
+        Metric::R2Score,
+        Metric::PearsonCorrelation,
+        Metric::ConcordanceCorrelation,
+        Metric::TruePositives { threshold },
+        Metric::FalsePositives { threshold },
+        Metric::TrueNegatives { threshold },
+        Metric::FalseNegatives { threshold },
+        Metric::Precision { threshold },
+        Metric::Recall { threshold },
+        Metric::Specificity { threshold },
+        Metric::f1(),
+        Metric::auc(),
+        Metric::MeanIou,
+        Metric::BinaryIou { threshold },
+    ];
+    let short = [
+        ("mse", Metric::MeanSquaredError),
+        ("mae", Metric::MeanAbsoluteError),
+    ];
+    let long = metrics.into_iter().map(|m| (m.name(), m));
+    long.chain(short).collect()
+}
+
+impl Metric {
+    /// The metric of this name, with Keras's options, or the mean of the loss of this name; `mse` and
+    /// `mae` are short for two.
+    pub fn from_name(name: &str) -> Result<Metric, NnError> {
+        let table = named();
+        if let Some((_, metric)) = table.iter().find(|(n, _)| *n == name) {
+            return Ok(metric.clone());
+        }
+        Loss::from_name(name).map(Metric::Loss).map_err(|_| {
+            let names = table.iter().map(|(_, metric)| metric.name());
+            let names: BTreeSet<&str> = names.chain(Loss::names()).collect();
+            NnError::Unknown {
+                what: "metric",
+                name: name.to_string(),
+                known: names.into_iter().collect::<Names>(),
+            }
+        })
+    }
+}
 
 /// Metrics that need numbers besides their names.
 fn with_numbers() -> Vec<(&'static str, Metric)> {
@@ -38,10 +95,7 @@ fn with_numbers() -> Vec<(&'static str, Metric)> {
 
 impl Variant for Metric {
     fn table() -> Vec<(&'static str, Metric)> {
-        let mut table: Vec<(&'static str, Metric)> =
-            Metric::table().into_iter().map(|m| (m.name(), m)).collect();
-        table.push(("mse", Metric::MeanSquaredError));
-        table.push(("mae", Metric::MeanAbsoluteError));
+        let mut table = named();
         table.extend(with_numbers());
         let losses = <Loss as Variant>::table().into_iter();
         table.extend(losses.map(|(name, loss)| (name, Metric::Loss(loss))));

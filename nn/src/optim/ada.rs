@@ -1,6 +1,6 @@
 //! Adagrad and Adadelta: steps divided by what the gradients were so far.
-use super::{Optimizer, Shared, Slot, Start, Updated, slots};
-use crate::tensor::{Tensor, Tracer};
+use super::{Optimizer, Slot, Start, Updated, slots};
+use crate::tensor::Tensor;
 use craneflow_ir::Shape;
 
 /// Adagrad: descent along the gradient over the root of the sum of its squares.
@@ -44,17 +44,6 @@ impl Optimizer for Adagrad {
         let mut slots = slots(shape, &["accumulator"]);
         slots[0].start = Start::Number(self.initial);
         slots
-    }
-
-    fn counters(&self) -> Vec<(&'static str, f32)> {
-        vec![]
-    }
-
-    fn step(&self, _: &Tracer, rate: &Tensor, _: &[Tensor]) -> Shared {
-        Shared {
-            counters: vec![],
-            factors: vec![rate.clone()],
-        }
     }
 
     fn update(&self, shared: &[Tensor], p: &Tensor, g: &Tensor, slots: &[Tensor]) -> Updated {
@@ -106,17 +95,6 @@ impl Optimizer for Adadelta {
 
     fn slots(&self, shape: &Shape) -> Vec<Slot> {
         slots(shape, &["accumulated_grad", "accumulated_delta_var"])
-    }
-
-    fn counters(&self) -> Vec<(&'static str, f32)> {
-        vec![]
-    }
-
-    fn step(&self, _: &Tracer, rate: &Tensor, _: &[Tensor]) -> Shared {
-        Shared {
-            counters: vec![],
-            factors: vec![rate.clone()],
-        }
     }
 
     fn update(&self, shared: &[Tensor], p: &Tensor, g: &Tensor, slots: &[Tensor]) -> Updated {

@@ -10,13 +10,20 @@ trait Rule: Optimizer + Default + 'static {
     /// Whether `weight_decay` is the rule's own.
     const DECAYS: bool;
 
+    fn rate(&mut self) -> &mut f32;
+
+    /// The numbers besides the learning rate.
     fn keys(&mut self, k: &mut Keys<'_, '_>) -> Result<(), RecipeError>;
 }
 
 macro_rules! rule {
-    ($Rule:ident $decays:literal [$($($field:ident).+ : $key:literal),* $(,)?]) => {
+    ($Rule:ident $decays:literal $($rate:ident).+ [$($($field:ident).+ : $key:literal),* $(,)?]) => {
         impl Rule for $Rule {
             const DECAYS: bool = $decays;
+
+            fn rate(&mut self) -> &mut f32 {
+                &mut self.$($rate).+
+            }
 
             fn keys(&mut self, k: &mut Keys<'_, '_>) -> Result<(), RecipeError> {
                 $(k.key($key, &mut self.$($field).+)?;)*
@@ -26,54 +33,62 @@ macro_rules! rule {
     };
 }
 
-rule!(Sgd false [rate: "learning_rate", momentum: "momentum", nesterov: "nesterov"]);
-rule!(Adam false [
-    rate: "learning_rate", beta1: "beta_1", beta2: "beta_2", epsilon: "epsilon",
+rule!(Sgd false rate [momentum: "momentum", nesterov: "nesterov"]);
+rule!(Adam false rate [beta1: "beta_1", beta2: "beta_2", epsilon: "epsilon"]);
+rule!(AdamW true adam.rate [
+    adam.beta1: "beta_1", adam.beta2: "beta_2", adam.epsilon: "epsilon", decay: "weight_decay",
 ]);
-rule!(AdamW true [
-    adam.rate: "learning_rate", adam.beta1: "beta_1", adam.beta2: "beta_2",
-    adam.epsilon: "epsilon", decay: "weight_decay",
-]);
-rule!(RmsProp false [
-    rate: "learning_rate", rho: "rho", momentum: "momentum", epsilon: "epsilon",
-]);
-rule!(Adagrad false [
-    rate: "learning_rate", initial: "initial_accumulator_value", epsilon: "epsilon",
-]);
-rule!(Adadelta false [rate: "learning_rate", rho: "rho", epsilon: "epsilon"]);
-rule!(Adamax false [
-    rate: "learning_rate", beta1: "beta_1", beta2: "beta_2", epsilon: "epsilon",
-]);
-rule!(Nadam false [
-    rate: "learning_rate", beta1: "beta_1", beta2: "beta_2", epsilon: "epsilon",
-]);
-rule!(Lion false [rate: "learning_rate", beta1: "beta_1", beta2: "beta_2"]);
-rule!(Lamb false [
-    rate: "learning_rate", beta1: "beta_1", beta2: "beta_2", epsilon: "epsilon",
-]);
-rule!(Ftrl false [
-    rate: "learning_rate", power: "learning_rate_power", initial: "initial_accumulator_value",
+rule!(RmsProp false rate [rho: "rho", momentum: "momentum", epsilon: "epsilon"]);
+rule!(Adagrad false rate [initial: "initial_accumulator_value", epsilon: "epsilon"]);
+rule!(Adadelta false rate [rho: "rho", epsilon: "epsilon"]);
+rule!(Adamax false rate [beta1: "beta_1", beta2: "beta_2", epsilon: "epsilon"]);
+rule!(Nadam false rate [beta1: "beta_1", beta2: "beta_2", epsilon: "epsilon"]);
+rule!(Lion false rate [beta1: "beta_1", beta2: "beta_2"]);
+rule!(Lamb false rate [beta1: "beta_1", beta2: "beta_2", epsilon: "epsilon"]);
+rule!(Ftrl false rate [
+    power: "learning_rate_power", initial: "initial_accumulator_value",
     l1: "l1_regularization_strength", l2: "l2_regularization_strength",
     l2_shrinkage: "l2_shrinkage_regularization_strength", beta: "beta",
 ]);
-rule!(Adafactor false [
-    rate: "learning_rate", beta2_decay: "beta_2_decay", epsilon1: "epsilon_1",
-    epsilon2: "epsilon_2", clip_threshold: "clip_threshold", relative_step: "relative_step",
+rule!(Adafactor false rate [
+    beta2_decay: "beta_2_decay", epsilon1: "epsilon_1", epsilon2: "epsilon_2",
+    clip_threshold: "clip_threshold", relative_step: "relative_step",
 ]);
-rule!(Muon true [
-    rate: "learning_rate", momentum: "momentum", nesterov: "nesterov", iterations: "ns_steps",
-    rms_rate: "rms_rate", decay: "weight_decay",
+rule!(Muon true rate [
+    momentum: "momentum", nesterov: "nesterov", iterations: "ns_steps", rms_rate: "rms_rate",
+    decay: "weight_decay",
 ]);
-rule!(ScheduleFreeAdamW false [
-    rate: "learning_rate", beta1: "beta_1", beta2: "beta_2", epsilon: "epsilon",
-    warmup_steps: "warmup_steps",
+rule!(ScheduleFreeAdamW false rate [
+    beta1: "beta_1", beta2: "beta_2", epsilon: "epsilon", warmup_steps: "warmup_steps",
 ]);
 
-type Read = fn(&Section<'_>) -> Result<Tuned, RecipeError>;
+/// A row of the table: the name, the optimizer at a learning rate or at its usual one, and with what a table says.
+struct Row {
+    name: &'static str,
+    at: fn(Option<f32>) -> Tuned,
+    read: fn(&Section<'_>) -> Result<Tuned, RecipeError>,
+}
+
+fn row<R: Rule>() -> Row {
+    Row {
+        name: R::default().name(),
+        at: |rate| {
+            let mut rule = R::default();
+            if let Some(rate) = rate {
+                *rule.rate() = rate;
+            }
+            rule.into()
+        },
+        read: read::<R>,
+    }
+}
 
 fn read<R: Rule>(s: &Section<'_>) -> Result<Tuned, RecipeError> {
     let mut rule = R::default();
-    rule.keys(&mut Keys::Read(s, &Scope::default()))?;
+    let scope = Scope::default();
+    let k = &mut Keys::Read(s, &scope);
+    k.key("learning_rate", rule.rate())?;
+    rule.keys(k)?;
     let mut tuned: Tuned = rule.into();
     if !R::DECAYS
         && let Some(decay) = s.get("weight_decay")?
@@ -83,51 +98,60 @@ fn read<R: Rule>(s: &Section<'_>) -> Result<Tuned, RecipeError> {
     Ok(tuned)
 }
 
-const TABLE: [(&str, Read); 14] = [
-    ("sgd", read::<Sgd>),
-    ("adam", read::<Adam>),
-    ("adamw", read::<AdamW>),
-    ("rmsprop", read::<RmsProp>),
-    ("adagrad", read::<Adagrad>),
-    ("adadelta", read::<Adadelta>),
-    ("adamax", read::<Adamax>),
-    ("nadam", read::<Nadam>),
-    ("lion", read::<Lion>),
-    ("lamb", read::<Lamb>),
-    ("ftrl", read::<Ftrl>),
-    ("adafactor", read::<Adafactor>),
-    ("muon", read::<Muon>),
-    ("schedule_free_adamw", read::<ScheduleFreeAdamW>),
-];
+/// All optimizers.
+fn table() -> [Row; 14] {
+    [
+        row::<Sgd>(),
+        row::<Adam>(),
+        row::<AdamW>(),
+        row::<RmsProp>(),
+        row::<Adagrad>(),
+        row::<Adadelta>(),
+        row::<Adamax>(),
+        row::<Nadam>(),
+        row::<Lion>(),
+        row::<Lamb>(),
+        row::<Ftrl>(),
+        row::<Adafactor>(),
+        row::<Muon>(),
+        row::<ScheduleFreeAdamW>(),
+    ]
+}
+
+/// Names that [`from_name`] knows.
+pub fn names() -> impl Iterator<Item = &'static str> {
+    table().into_iter().map(|row| row.name)
+}
+
+/// The optimizer of this name at this learning rate, with its usual constants.
+pub fn from_name(name: &str, rate: f32) -> Result<Tuned, NnError> {
+    let row = table().into_iter().find(|row| row.name == name);
+    let row = row.ok_or_else(|| NnError::Unknown {
+        what: "optimizer",
+        name: name.to_string(),
+        known: names().collect(),
+    })?;
+    Ok((row.at)(Some(rate)))
+}
+
+/// The row that a word of a description names.
+fn named(node: &Node<'_>) -> Result<Row, RecipeError> {
+    let word = String::from_node(node)?;
+    let name = word.to_lowercase();
+    let row = table().into_iter().find(|row| row.name == name);
+    row.ok_or_else(|| node.unknown(&word, &names().collect::<Vec<_>>()))
+}
 
 /// The optimizer of a description: `"adam"`, or a table with `type` and its numbers.
 pub(crate) fn optimizer(node: &Node<'_>) -> Result<Tuned, RecipeError> {
     if !node.is_table() {
-        let word = String::from_node(node)?;
-        let known: Vec<&str> = TABLE.iter().map(|(name, _)| *name).collect();
-        let name = word.to_lowercase();
-        return match known.contains(&name.as_str()) {
-            true => from_name(&name, usual_rate(&name)).map_err(|e| node.error(e.to_string())),
-            false => Err(node.unknown(&word, &known)),
-        };
+        return Ok((named(node)?.at)(None));
     }
     let s = node.section()?;
-    let read = s.with("type", |node| {
-        let word = String::from_node(node)?;
-        let found = TABLE.iter().find(|(name, _)| *name == word.to_lowercase());
-        let known: Vec<&str> = TABLE.iter().map(|(name, _)| *name).collect();
-        found
-            .map(|(_, read)| *read)
-            .ok_or_else(|| node.unknown(&word, &known))
-    })?;
-    let read = read.ok_or_else(|| s.error("the key `type` is missing, such as type = \"adam\""))?;
-    let tuned = tuned(read(&s)?, &s)?;
+    let row = s.with("type", named)?.ok_or_else(|| s.missing("type"))?;
+    let tuned = tuned((row.read)(&s)?, &s)?;
     s.done()?;
     Ok(tuned)
-}
-
-fn usual_rate(name: &str) -> f32 {
-    if name == "sgd" { 0.01 } else { 0.001 }
 }
 
 /// What all optimizers have.

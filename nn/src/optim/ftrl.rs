@@ -1,6 +1,6 @@
 //! FTRL.
-use super::{Optimizer, Shared, Slot, Start, Updated, slots};
-use crate::tensor::{Tensor, Tracer};
+use super::{Optimizer, Slot, Start, Updated, slots};
+use crate::tensor::Tensor;
 use craneflow_ir::Shape;
 
 /// Follow the regularised leader: for sparse linear models.
@@ -56,17 +56,6 @@ impl Optimizer for Ftrl {
         let mut slots = slots(shape, &["accumulator", "linear"]);
         slots[0].start = Start::Number(self.initial);
         slots
-    }
-
-    fn counters(&self) -> Vec<(&'static str, f32)> {
-        vec![]
-    }
-
-    fn step(&self, _: &Tracer, rate: &Tensor, _: &[Tensor]) -> Shared {
-        Shared {
-            counters: vec![],
-            factors: vec![rate.clone()],
-        }
     }
 
     fn update(&self, shared: &[Tensor], p: &Tensor, g: &Tensor, slots: &[Tensor]) -> Updated {

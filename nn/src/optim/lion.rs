@@ -1,6 +1,6 @@
 //! Lion.
-use super::{Optimizer, Shared, Slot, Updated, slots};
-use crate::tensor::{Tensor, Tracer};
+use super::{Optimizer, Slot, Updated, slots};
+use crate::tensor::Tensor;
 use craneflow_ir::Shape;
 
 /// Lion: steps of equal size along the sign of a mean of gradients.
@@ -42,17 +42,6 @@ impl Optimizer for Lion {
 
     fn slots(&self, shape: &Shape) -> Vec<Slot> {
         slots(shape, &["momentum"])
-    }
-
-    fn counters(&self) -> Vec<(&'static str, f32)> {
-        vec![]
-    }
-
-    fn step(&self, _: &Tracer, rate: &Tensor, _: &[Tensor]) -> Shared {
-        Shared {
-            counters: vec![],
-            factors: vec![rate.clone()],
-        }
     }
 
     fn update(&self, shared: &[Tensor], p: &Tensor, g: &Tensor, slots: &[Tensor]) -> Updated {

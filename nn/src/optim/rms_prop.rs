@@ -1,7 +1,7 @@
 //! RMSprop.
 
-use super::{Optimizer, Shared, Slot, Updated, slots};
-use crate::tensor::{Tensor, Tracer};
+use super::{Optimizer, Slot, Updated, slots};
+use crate::tensor::Tensor;
 use craneflow_ir::Shape;
 
 /// RMSprop: descent along the gradient over the root of the mean of its square.
@@ -54,17 +54,6 @@ impl Optimizer for RmsProp {
         match self.momentum == 0.0 {
             true => slots(shape, &["velocity"]),
             false => slots(shape, &["velocity", "momentum"]),
-        }
-    }
-
-    fn counters(&self) -> Vec<(&'static str, f32)> {
-        vec![]
-    }
-
-    fn step(&self, _: &Tracer, rate: &Tensor, _: &[Tensor]) -> Shared {
-        Shared {
-            counters: vec![],
-            factors: vec![rate.clone()],
         }
     }
 

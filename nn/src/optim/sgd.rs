@@ -1,7 +1,7 @@
 //! Gradient descent.
 
-use super::{Optimizer, Shared, Slot, Updated, slots};
-use crate::tensor::{Tensor, Tracer};
+use super::{Optimizer, Slot, Updated, slots};
+use crate::tensor::Tensor;
 use craneflow_ir::Shape;
 
 /// Gradient descent: `p -= rate * g`; with momentum, `v = momentum * v - rate * g` and `p += v`, or
@@ -58,17 +58,6 @@ impl Optimizer for Sgd {
         match self.momentum == 0.0 {
             true => vec![],
             false => slots(shape, &["momentum"]),
-        }
-    }
-
-    fn counters(&self) -> Vec<(&'static str, f32)> {
-        vec![]
-    }
-
-    fn step(&self, _: &Tracer, rate: &Tensor, _: &[Tensor]) -> Shared {
-        Shared {
-            counters: vec![],
-            factors: vec![rate.clone()],
         }
     }
 
