@@ -7,6 +7,7 @@ mod engines;
 mod rows;
 
 use craneflow_ir::grad::gradient;
+use craneflow_ir::ops::DotGeneral;
 use craneflow_ir::{Array, Builder, DType, Graph, Pointwise, Scalar, Type, Value};
 use rows::{Numbers, Row};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -105,6 +106,34 @@ fn backward(row: &Row) -> Option<Graph> {
     b.output("loss", loss);
     let wrt: Vec<usize> = (0..x.len()).filter(|&i| float(&row.x[i].ty)).collect();
     gradient(&b.finish(), 0, &wrt).ok()
+}
+
+/// Products whose rows end within a register tile, at every width of vectors, stored over what their epilogue reads.
+#[test]
+fn ragged_products() {
+    for (m, k, n) in [
+        (5, 33, 37),
+        (16, 700, 67),
+        (3, 1300, 101),
+        (1, 50, 77),
+        (2, 70, 19),
+        (1030, 9, 35),
+    ] {
+        for dtype in [DType::F32, DType::F64] {
+            let types = [[m, k], [k, n], [m, n]].map(|shape| Type::new(dtype, shape));
+            let mut b = Builder::new("ragged");
+            let x = b.input("x", types[0].clone());
+            let y = b.input("y", types[1].clone());
+            let z = b.input("z", types[2].clone());
+            let product = b.op(DotGeneral::matmul(2), &[x, y]);
+            let sum = b.add(z, product);
+            b.output("z", sum);
+            b.donate(2, 0);
+            let value = |i: usize| ((i * 7919 % 1009) as f64 - 500.0) / 97.0;
+            let array = |ty: Type| Array::from_fn(ty, |i| Scalar::from_f64(dtype, value(i)));
+            engines::agree(&b.finish(), &types.map(array));
+        }
+    }
 }
 
 /// Pointwise functions on the values where they are special, in every type that they take.

@@ -82,14 +82,18 @@ fn a_training_step_has_the_bits_of_the_reference_and_keeps_its_state() {
 #[test]
 fn weights_are_laid_out_again_when_they_change() {
     let mut b = Builder::new("layer");
-    let (x, w) = (b.input("x", f32s(&[16, 32])), b.input("w", f32s(&[32, 10])));
-    let y = b.op(DotGeneral::matmul(2), &[x, w]);
+    let (x, w) = (b.input("x", f32s(&[16, 32])), b.input("w", f32s(&[10, 32])));
+    let by_rows = DotGeneral {
+        rhs_contract: vec![1],
+        ..DotGeneral::matmul(2)
+    };
+    let y = b.op(by_rows, &[x, w]);
     b.output("y", y);
     let graph = Verified::graph(b.finish()).expect("right");
     let mut step = Step::compile(&graph, &Options::default()).expect("compiles");
     assert!(step.executable().keeps());
     let mut profile = Profile::new(step.program());
-    let given = |x: usize, w: usize| [sample(&f32s(&[16, 32]), x), sample(&f32s(&[32, 10]), w)];
+    let given = |x: usize, w: usize| [sample(&f32s(&[16, 32]), x), sample(&f32s(&[10, 32]), w)];
     for (i, (x, w)) in [(1, 2), (3, 2), (3, 4)].into_iter().enumerate() {
         let arrays = given(x, w);
         step.set_array(0, &arrays[0]).expect("fits");

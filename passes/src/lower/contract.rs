@@ -159,7 +159,8 @@ fn kernel(
         let store = |k: &mut KernelBuilder, r: &Index, m: &Index| {
             k.each(sums.columns, LoopKind::Lanes, |k, j| {
                 let at = view.out_at(&item.batch, m, &sums.column.add(&j));
-                let sum = k.load(sums.acc, &r.mul(sums.stride as i64).add(&j));
+                let of = r.mul(sums.stride as i64).add(&j).plus(sums.first as i64);
+                let sum = k.load(sums.acc, &of);
                 k.remember(product.0, &at, sum);
                 elements.store_roots(k, &group.roots, &outs, &at);
             });

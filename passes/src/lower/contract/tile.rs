@@ -20,6 +20,8 @@ pub struct Sums {
     pub columns: usize,
     /// The scratch tile.
     pub acc: Mem,
+    /// Where in a row of it the first column is.
+    pub first: usize,
     /// Its columns.
     pub stride: usize,
 }
@@ -47,15 +49,39 @@ impl Product<'_> {
         }
         let acc = self.sums(k, item);
         let (rows, stride) = (self.blocking.block_rows(), self.blocking.block_columns());
-        let sums = Sums {
-            row: item.row.clone(),
-            column: item.column.clone(),
-            rows,
-            columns: stride.min(self.view.n.count()),
-            acc,
-            stride,
+        let mut part = |k: &mut KernelBuilder, column: usize, first: usize, columns: usize| {
+            let sums = Sums {
+                row: item.row.clone(),
+                column: item.column.plus(column as i64),
+                rows,
+                columns,
+                acc,
+                first,
+                stride,
+            };
+            store(k, sums);
         };
-        store(k, sums);
+        match self.skipped() {
+            0 => part(k, 0, 0, stride.min(self.view.n.count())),
+            skipped => {
+                let full = stride - self.blocking.width;
+                part(k, 0, 0, full);
+                part(k, full, full + skipped, self.ragged());
+            }
+        }
+    }
+
+    /// Columns of the last register tile of a row that has fewer than its width; 0 where there is none.
+    fn ragged(&self) -> usize {
+        self.view.n.count() % self.blocking.width
+    }
+
+    /// Columns of the ragged tile that belong to the tile before, for B has no more: it ends where B does.
+    fn skipped(&self) -> usize {
+        match self.view.is_packed() || self.ragged() == 0 {
+            true => 0,
+            false => self.blocking.width - self.ragged(),
+        }
     }
 
     /// Register tiles that take all of k, each stored while it is in registers.
@@ -67,19 +93,21 @@ impl Product<'_> {
     ) {
         let b = self.blocking;
         let acc = k.scratch(self.view.dtype, b.rows * b.width);
-        let ragged = self.view.n.count() % b.width;
+        let ragged = self.ragged();
         let full = b.column_tiles - (ragged > 0) as usize;
         let extents = &self.view.k.extents;
         let panel = b
             .copies_whole_panel(self.view)
             .then(|| k.scratch(self.view.dtype, self.view.k.count() * b.width));
         let mut tile = |k: &mut KernelBuilder, rt: &Index, ct: &Index, columns: usize| {
+            let column = item.column.add(&ct.mul(b.width as i64));
+            let first = if columns < b.width { self.skipped() } else { 0 };
             let tile = Tile {
                 product: self,
                 item,
                 acc,
                 row: item.row.add(&rt.mul(b.rows as i64)),
-                column: item.column.add(&ct.mul(b.width as i64)),
+                column: column.plus(-(first as i64)),
                 place: Index::default(),
                 stride: b.width,
                 panel,
@@ -87,10 +115,11 @@ impl Product<'_> {
             tile.run(k, true, &Index::default(), extents);
             let sums = Sums {
                 row: tile.row,
-                column: tile.column,
+                column,
                 rows: b.rows,
                 columns,
                 acc,
+                first,
                 stride: b.width,
             };
             store(k, sums);
@@ -105,7 +134,11 @@ impl Product<'_> {
         }
         let mut column = |k: &mut KernelBuilder, ct: Index, columns: usize| {
             if let Some(panel) = panel {
-                let column = item.column.add(&ct.mul(b.width as i64));
+                let first = if columns < b.width { self.skipped() } else { 0 };
+                let column = item
+                    .column
+                    .add(&ct.mul(b.width as i64))
+                    .plus(-(first as i64));
                 self.copy(k, item, panel, &column, &Index::default(), extents);
             }
             k.each(b.row_tiles, LoopKind::Serial, |k, rt| {
@@ -132,28 +165,35 @@ impl Product<'_> {
         let copied = b
             .copies_panel(view)
             .then(|| k.scratch(view.dtype, count * b.width));
+        let skipped = self.skipped();
+        let full = b.column_tiles - (skipped > 0) as usize;
         k.nest(&outer.clone(), LoopKind::Serial, &mut |k, o| {
             let start = Index::linear(o, &outer).mul(count as i64);
-            k.each(b.column_tiles, LoopKind::Serial, |k, ct| {
+            let column = |k: &mut KernelBuilder, ct: &Index, skipped: usize| {
+                let at = ct.mul(b.width as i64);
+                let column = item.column.add(&at).plus(-(skipped as i64));
                 if let Some(panel) = copied {
-                    let column = item.column.add(&ct.mul(b.width as i64));
                     self.copy(k, item, panel, &column, &start, &inner);
                 }
                 k.each(b.row_tiles, LoopKind::Serial, |k, rt| {
-                    let (row, column) = (rt.mul(b.rows as i64), ct.mul(b.width as i64));
+                    let row = rt.mul(b.rows as i64);
                     let tile = Tile {
                         product: self,
                         item,
                         acc,
-                        place: row.mul(stride as i64).add(&column),
+                        place: row.mul(stride as i64).add(&at),
                         row: item.row.add(&row),
-                        column: item.column.add(&column),
+                        column: column.clone(),
                         stride,
                         panel: copied,
                     };
                     tile.run(k, false, &start, &inner);
                 });
-            });
+            };
+            k.each(full, LoopKind::Serial, |k, ct| column(k, &ct, 0));
+            if skipped > 0 {
+                column(k, &Index::from(full), skipped);
+            }
         });
         acc
     }

@@ -11,6 +11,9 @@ use craneflow_ir::{DType, Type};
 /// Longest innermost axis of a window with an edge: a block of k holds all of it.
 const LONGEST: usize = 256;
 
+/// Rows from which on laying B out in whole tiles pays, where its rows end within one.
+const MANY: usize = 1024;
+
 /// One of the flat indices b, m, n, k: its axes, outermost first.
 #[derive(Clone, Debug, Default)]
 pub struct Flat {
@@ -336,8 +339,13 @@ impl View {
         }
     }
 
-    /// Whether B must be laid out anew: its columns are not consecutive, do not fill whole vectors, or lie
-    /// so far apart that the rows of a panel would displace each other in the cache.
+    /// Whether B was laid out anew, in panels that end with zeros.
+    pub fn is_packed(&self) -> bool {
+        self.panel.is_some()
+    }
+
+    /// Whether B must be laid out anew: its columns are not consecutive, do not fill a tile, or lie so far apart
+    /// that the rows of a panel would displace each other in the cache.
     pub fn needs_pack(&self, blocking: &Blocking) -> bool {
         let (m, n) = (self.m.count(), self.n.count());
         if blocking.lanes == 1 && n < 4 {
@@ -346,7 +354,9 @@ impl View {
         let consecutive = self.n.stride(&self.n.b) == Some(1);
         let scattered =
             blocking.whole && n * self.dtype.size() >= 2048 && self.k.count() >= 64 && m >= 512;
-        !consecutive || !n.is_multiple_of(blocking.width) || scattered
+        // Loads of whole tiles from B as it is lie across lines.
+        let uneven = !n.is_multiple_of(blocking.width) && m >= MANY;
+        !consecutive || n < blocking.width || scattered || uneven
     }
 
     /// B is now packed in panels.
