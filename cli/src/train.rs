@@ -94,6 +94,7 @@ struct Job {
     epochs: usize,
     batch: usize,
     class_weight: Vec<f32>,
+    averages: bool,
     augment: Option<Augment>,
     backup: Option<BackupAndRestore>,
     callbacks: Vec<Box<dyn Callback>>,
@@ -193,6 +194,7 @@ fn built_in(args: &Args) -> Result<Job> {
         epochs: args.epochs.unwrap_or(few),
         batch: args.batch.unwrap_or(32),
         class_weight: vec![],
+        averages: false,
         augment: None,
         backup: None,
         callbacks: vec![],
@@ -227,6 +229,7 @@ fn described(args: &Args, path: &Path) -> Result<Job> {
         rows: loaded.rows,
         epochs: args.epochs.unwrap_or(recipe.training().epochs),
         batch: args.batch.unwrap_or(recipe.training().batch_size),
+        averages: recipe.training().averages,
         augment: recipe.augment().copied(),
         backup: recipe.training().backup.clone(),
         callbacks: recipe.callbacks()?,
@@ -256,6 +259,7 @@ fn fit(job: &mut Job, args: &Args, board: Option<&mut TensorBoard>) -> Result<()
         },
         callbacks,
         class_weight: std::mem::take(&mut job.class_weight),
+        use_averages: job.averages,
         backup: job.backup.take(),
         ..FitOptions::default()
     };

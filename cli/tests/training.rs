@@ -265,6 +265,12 @@ fn texts_are_trained_on_and_predicted_by_line() {
         &["train", "t.toml", "--lines", "--save", "t.safetensors"],
     );
     assert!(said.contains("held-out accuracy: 100.00 %"), "{said}");
+    let starter = std::fs::read_to_string(at.join("t.toml")).expect("is there");
+    let few = starter.replace("input_dim = 5000", "input_dim = 9");
+    std::fs::write(at.join("few.toml"), few).expect("writes");
+    let message = bad(at, &["train", "few.toml"]);
+    let expected = "few.toml:19:37: model.layers[0].input_dim: samples have numbers up to ";
+    assert!(message.contains(expected), "{message}");
     std::fs::write(at.join("new.txt"), "a great day\n\nan awful day\n").expect("writes");
     let said = good(
         at,

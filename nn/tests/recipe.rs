@@ -283,3 +283,36 @@ fn every_kind_of_setting() {
         );
     }
 }
+
+#[test]
+fn single_weights_have_rates_and_averages_take_their_place() {
+    let trained = |settings: &str, use_averages: bool| {
+        let text = GOOD.replace("momentum = 0.9", settings);
+        let recipe = Recipe::parse(Path::new("m.toml"), &text).expect("is good");
+        assert_eq!(recipe.training().averages, settings.contains("ema"));
+        let data = recipe.load_data().expect("the digits").split.train;
+        let mut model = recipe.build(&data).expect("builds");
+        let before = model.weight("conv.kernel").expect("is there");
+        let options = FitOptions {
+            epochs: 1,
+            verbose: Verbose::Silent,
+            use_averages,
+            ..FitOptions::default()
+        };
+        let fitted = model.fit(data.inputs(), data.labels(), options);
+        fitted.map(|_| (before, model)).map_err(|e| e.to_string())
+    };
+    let kernel = |model: &mut craneflow_nn::Model| model.weight("conv.kernel").expect("is there");
+    let frozen = trained("rate_multipliers = { conv = 0.0 }", false);
+    let (before, mut model) = frozen.expect("trains");
+    assert_eq!(kernel(&mut model), before);
+    let ema = "ema_momentum = 0.9";
+    let (before, mut plain) = trained(ema, false).expect("trains");
+    let (_, mut averaged) = trained(ema, true).expect("trains");
+    assert_ne!(kernel(&mut plain), before);
+    assert_ne!(kernel(&mut plain), kernel(&mut averaged));
+    plain.use_averages().expect("are kept");
+    assert_eq!(kernel(&mut plain), kernel(&mut averaged));
+    let message = trained("momentum = 0.9", true).err().expect("keeps none");
+    assert!(message.contains("moving_average"), "{message}");
+}

@@ -113,8 +113,7 @@ fn json(loaded: &Loaded, answers: &[Answer]) -> Result<()> {
                 numbers,
                 label,
             } => {
-                // The shortest text of what the model computes with.
-                let numbers = numbers.iter().map(|&x| serde_json::json!(x as f32));
+                let numbers = numbers.iter().map(|&x| shortest(x));
                 match class {
                     Some(class) => {
                         object["class"] = class.as_str().into();
@@ -135,6 +134,12 @@ fn json(loaded: &Loaded, answers: &[Answer]) -> Result<()> {
         writeln!(out, "{object}")?;
     }
     Ok(())
+}
+
+/// The number of the fewest digits that is the same in 32 bits, with which models compute.
+fn shortest(x: f64) -> serde_json::Value {
+    let digits: Result<f64, _> = (x as f32).to_string().parse();
+    digits.unwrap_or(x).into()
 }
 
 /// A cell, in quotes if it needs them.

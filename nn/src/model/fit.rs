@@ -42,6 +42,9 @@ pub struct FitOptions<'a> {
     pub sample_weight: Option<Feed<'a>>,
     /// A weight for every class, by number, in the loss alone; classes beyond have 1.
     pub class_weight: Vec<f32>,
+    /// Whether the weights become their moving averages in the end, before callbacks take those of the best epoch.
+    /// The optimizer must keep them: [`Tune::moving_average`](crate::optim::Tune::moving_average).
+    pub use_averages: bool,
     /// What is printed.
     pub verbose: Verbose,
     /// What is called beside the steps, in this order.
@@ -60,6 +63,7 @@ impl Default for FitOptions<'_> {
             validation_data: None,
             sample_weight: None,
             class_weight: vec![],
+            use_averages: false,
             verbose: Verbose::default(),
             callbacks: vec![],
             backup: None,

@@ -102,6 +102,9 @@ impl Model {
             self.one_epoch(feeder, &mut validation, &mut run)?;
         }
         run.progress.close();
+        if options.use_averages {
+            self.use_averages()?;
+        }
         run.each(self, |c, run| c.on_train_end(run))?;
         self.pull();
         if let Some(backup) = run.backup.filter(|b| b.delete && b.file().exists()) {

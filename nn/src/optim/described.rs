@@ -175,6 +175,10 @@ fn tuned(mut tuned: Tuned, s: &Section<'_>) -> Result<Tuned, RecipeError> {
     if let Some(words) = words {
         tuned = tuned.no_decay(&words.iter().map(String::as_str).collect::<Vec<_>>());
     }
+    let factors = s.with("rate_multipliers", |node| Ok(node.section()?.named()))?;
+    for (word, factor) in factors.unwrap_or_default() {
+        tuned = tuned.rate_multiplier(&word, f64::from_node(&factor)?);
+    }
     if let Some(schedule) = s.with("schedule", schedule)? {
         tuned = tuned.schedule(schedule);
     }

@@ -209,7 +209,7 @@ impl Recipe {
             known(top);
             let fits = model.fits(data.inputs().into(), data.labels().into());
             match fits {
-                Ok(()) => Ok(()),
+                Ok(()) => model::embedded(&section(top, "model")?, data),
                 Err(error) => Err(model::blamed(&section(top, "model")?, &error)),
             }
         })?;
@@ -271,6 +271,7 @@ fn empty_training() -> TrainingPlan {
         batch_size: 32,
         seed: 1,
         threads: 0,
+        averages: false,
         backup: None,
     }
 }

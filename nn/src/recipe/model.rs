@@ -1,8 +1,9 @@
 //! The part `[model]`: layers and how they are wired, or the name of a model that comes with the
 //! library.
 
+use crate::data::Dataset;
 use crate::describe::Scope;
-use crate::describe::document::{FromNode, RecipeError, Section};
+use crate::describe::document::{FromNode, Node, RecipeError, Section};
 use crate::error::NnError;
 use crate::layers::Input;
 use crate::model::{Model, described};
@@ -43,4 +44,26 @@ pub(super) fn blamed(s: &Section<'_>, error: &NnError) -> RecipeError {
         Some(last) => last.error(error.to_string()),
         None => s.error(error.to_string()),
     }
+}
+
+/// Refuses a table of embeddings, as the first layer, without a row for each number that samples have.
+pub(super) fn embedded(s: &Section<'_>, data: &Dataset) -> Result<(), RecipeError> {
+    let layers = s.with("layers", |node| node.list())?;
+    let Some(first) = layers.into_iter().flatten().next() else {
+        return Ok(());
+    };
+    let layer = first.section()?;
+    let kind: String = layer.or("type", String::new())?;
+    if !kind.eq_ignore_ascii_case("embedding") {
+        return Ok(());
+    }
+    let greatest = data.inputs().iter().copied().fold(0.0, f32::max);
+    let check = |node: &Node<'_>| match usize::from_node(node)? {
+        rows if greatest < rows as f32 => Ok(()),
+        _ => Err(node.error(format!(
+            "samples have numbers up to {greatest}, so at least {} rows are needed",
+            greatest + 1.0
+        ))),
+    };
+    layer.with("input_dim", check).map(|_| ())
 }

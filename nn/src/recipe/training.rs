@@ -24,6 +24,8 @@ pub struct TrainingPlan {
     pub seed: u64,
     /// Threads; 0 is one for each core.
     pub threads: usize,
+    /// Whether weights become their moving averages in the end.
+    pub averages: bool,
     /// Where the training goes on from after a crash.
     pub backup: Option<BackupAndRestore>,
 }
@@ -47,11 +49,16 @@ pub(super) fn plan(s: &Section<'_>, folder: &Path) -> Result<TrainingPlan, Recip
         Ok(s.with(key, read)?.unwrap_or(default))
     };
     let backup: Option<String> = s.get("backup")?;
+    let averages = s.with("optimizer", |node| match node.is_table() {
+        true => Ok(node.section()?.node("ema_momentum").is_some()),
+        false => Ok(false),
+    })?;
     Ok(TrainingPlan {
         epochs: positive("epochs", 10)?,
         batch_size: positive("batch_size", 32)?,
         seed: s.or("seed", 1)?,
         threads: s.or("threads", 0)?,
+        averages: averages.unwrap_or(false),
         backup: backup.map(|path| BackupAndRestore::new(folder.join(path))),
     })
 }
