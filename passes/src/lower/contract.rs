@@ -8,6 +8,7 @@
 //! order of k, whatever the blocking.
 
 mod blocking;
+mod channels;
 mod edge;
 mod tile;
 mod view;
@@ -16,6 +17,7 @@ mod walk;
 use super::{Elements, GraphLowering, Output};
 use crate::fuse::Group;
 use blocking::Blocking;
+use channels::Channels;
 use craneflow_ir::DType;
 use craneflow_ir::graph::NodeId;
 use craneflow_ir::loops::build::KernelBuilder;
@@ -55,6 +57,14 @@ pub(super) fn lower(
         other => unreachable!("{} is no contraction", other.name()),
     };
     let float = matches!(result.dtype, DType::F32 | DType::F64);
+    if let (Op::Convolution(c), true) = (&node.op, float && !out.options.plain)
+        && let Some(channels) = Channels::of(c, &types, &result, &out.options)
+    {
+        let bufs = [0, 1].map(|i| l.stored(node.operands[i]));
+        return l.launch(group, None, from, out, |l| {
+            channels.kernel(l, group, id, bufs)
+        });
+    }
     let view = view.filter(|v| float && v.work() >= TINY && !out.options.plain);
     let Some(mut view) = view else {
         return l.plain(group, from, out);

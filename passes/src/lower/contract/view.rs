@@ -177,14 +177,21 @@ impl View {
         Some(v)
     }
 
-    /// A `convolution` whose input has no holes and that has no batch groups. Where a window leaves the
-    /// input, the rows of a register tile must leave it together, see `leaves_out_padding`.
+    /// A `convolution` whose input has no holes. Where a window leaves the input, the rows of a register tile must leave it together, see `leaves_out_padding`.
     pub fn of_convolution(c: &Convolution, types: &[Type], result: &Type) -> Option<View> {
         let v = View::of_windows(c, types, result)?;
         if v.is_channelwise() {
             return None;
         }
         (v.along.is_none() || v.leaves_out_padding()).then_some(v)
+    }
+
+    /// A `convolution` of each channel by itself, without padding, where channels are dense in both operands and the
+    /// result.
+    pub fn of_channels(c: &Convolution, types: &[Type], result: &Type) -> Option<View> {
+        let v = View::of_windows(c, types, result)?;
+        let dense = v.batch.a == [1] && v.batch.b == [1];
+        (v.is_channelwise() && dense && v.along.is_none()).then_some(v)
     }
 
     /// Whether each channel of the minor axis has a kernel of its own (a depthwise convolution): there is no
@@ -214,7 +221,7 @@ impl View {
 
     fn of_windows(c: &Convolution, types: &[Type], result: &Type) -> Option<View> {
         let w = c.window_of(&types[1]);
-        if w.base_dilation.iter().any(|&d| d > 1) || c.batch_groups != 1 {
+        if w.base_dilation.iter().any(|&d| d > 1) {
             return None;
         }
         let mut v = View::empty(types, result);
@@ -222,15 +229,17 @@ impl View {
         let (input, kernel) = (&types[0], &types[1]);
         let (ls, rs) = (input.shape.strides(), kernel.shape.strides());
         let (l, r) = (|axis: usize| ls[axis] as i64, |axis: usize| rs[axis] as i64);
-        let per_group = kernel.shape[d.kernel_output] / c.feature_groups;
+        // Groups are of features or of images, not of both.
+        let groups = c.feature_groups * c.batch_groups;
+        let per_group = kernel.shape[d.kernel_output] / groups;
         let taken = kernel.shape[d.kernel_input];
-        if c.feature_groups > 1 {
-            let (a, b) = (
-                l(d.input_feature) * taken as i64,
-                r(d.kernel_output) * per_group as i64,
-            );
-            v.batch
-                .push(c.feature_groups, a, b, (d.output_feature, per_group));
+        if groups > 1 {
+            let a = match c.batch_groups {
+                1 => l(d.input_feature) * taken as i64,
+                _ => l(d.input_batch) * result.shape[d.output_batch] as i64,
+            };
+            let b = r(d.kernel_output) * per_group as i64;
+            v.batch.push(groups, a, b, (d.output_feature, per_group));
         }
         v.m.push(
             result.shape[d.output_batch],
