@@ -201,8 +201,14 @@ impl Bench {
         self.step.run_profiled(profile);
     }
 
-    /// The inputs hold the first batch from the start.
+    /// The inputs hold the first batch from the start. A function is measured as one of new operands, whatever follows
+    /// from them.
     fn next_batch(&mut self) {
+        if self.load.batches.is_empty() {
+            for i in 0..self.step.inputs().len() {
+                let _ = self.step.input_mut::<u8>(i);
+            }
+        }
         if self.next == 1 {
             let all = |b: &Batches| (b.input, (0..BATCHES).map(|i| b.batch(i)).collect());
             self.batches = self.load.batches.iter().map(all).collect();

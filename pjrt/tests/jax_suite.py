@@ -32,9 +32,6 @@ FILES = (
 ).split()
 #: What is behind failures whose message does not say it, by a part of the test's name.
 EXPLAINED = {
-    "test_grad_closure_with_vmap": "The gradient is right, -3.33188 for -3.33187. The test compares it with a quotient of "
-    "differences over 1e-5 in 32 bits, where an error of one ulp in the solution is 0.003; solutions are up to 22 ulp "
-    "from the exact one on JAX's CPU backend and up to 26 here, by rounding in the solver's interpolation.",
     "testSchur": "A Schur form is not unique, and this test compares with LAPACK's, element by element. What its factors "
     "multiply to is right: the tests of `lax.linalg.schur` check that.",
     "test_dce_sink_prevents": "It reads XLA's text of the compiled program; Craneflow has none.",

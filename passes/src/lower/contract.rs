@@ -28,6 +28,11 @@ use craneflow_ir::{Emit, Native, Scalar, Type};
 use tile::{Product, Sums};
 use view::View;
 
+/// Steps of k that are laid out at a time: a line of `f32`.
+const STAGED: usize = 16;
+/// Bytes between lines of which a panel has more than a cache keeps, at any multiple.
+const APART: usize = 2048;
+
 /// The name of a kernel that lays out an operand.
 pub(crate) const PACK: &str = "pack";
 
@@ -112,30 +117,75 @@ fn pack(
     let packed = k.param(dtype, ty.count(), Access::Write);
     let grid = k.grid();
     let (batch, panel) = (grid.div(panels as i64), grid.rem(panels as i64));
-    let whole = view.n.count().is_multiple_of(width);
     let zero = k.constant(Scalar { ty: dtype, bits: 0 });
-    k.each(k_count, LoopKind::Serial, |k, row| {
-        k.each(width, LoopKind::Lanes, |k, j| {
-            let n = panel.mul(width as i64).add(&j);
-            let to = Index::linear(
-                &[grid.clone(), row.clone(), j],
-                &[batches * panels, k_count, width],
-            );
-            let element = |k: &mut KernelBuilder| {
-                let at = view.b_at(&batch, &n, &row);
-                k.load(source, &at)
-            };
-            let value = if whole {
-                element(k)
-            } else {
-                let inside = k.within(&n, 0, view.n.count() as i64);
-                k.choose(inside, element, |_| zero)
-            };
-            k.store(packed, &to, value);
+    let depth = staged(view);
+    let stage = k.scratch(dtype, width * depth);
+    let lay_out = |k: &mut KernelBuilder, ragged: bool| {
+        let element = |k: &mut KernelBuilder, j: &Index, row: &Index| {
+            let n = panel.mul(width as i64).add(j);
+            let load = |k: &mut KernelBuilder| k.load(source, &view.b_at(&batch, &n, row));
+            if !ragged {
+                return load(k);
+            }
+            let inside = k.within(&n, 0, view.n.count() as i64);
+            k.choose(inside, load, |_| zero)
+        };
+        k.each(k_count / depth, LoopKind::Serial, |k, block| {
+            let row = |i: &Index| block.mul(depth as i64).add(i);
+            if depth > 1 {
+                k.each(width, LoopKind::Serial, |k, j| {
+                    k.each(depth, LoopKind::Lanes, |k, i| {
+                        let value = element(k, &j, &row(&i));
+                        k.store(stage, &j.mul(depth as i64).add(&i), value);
+                    });
+                });
+            }
+            k.each(depth, LoopKind::Serial, |k, i| {
+                k.each(width, LoopKind::Lanes, |k, j| {
+                    let value = match depth {
+                        1 => element(k, &j, &row(&i)),
+                        _ => k.load(stage, &j.mul(depth as i64).add(&i)),
+                    };
+                    let at = [grid.clone(), row(&i), j];
+                    let to = Index::linear(&at, &[batches * panels, k_count, width]);
+                    k.store(packed, &to, value);
+                });
+            });
         });
-    });
+    };
+    let full = view.n.count() / width;
+    if full == panels {
+        lay_out(&mut k, false);
+    } else {
+        for (first, last, ragged) in [(0, full, false), (full, panels, true)] {
+            if first < last {
+                let here = k.within(&panel, first as i64, last as i64);
+                k.when(here, |k| lay_out(k, ragged));
+            }
+        }
+    }
     out.launch(&mut l.steps, k.finish(), vec![from, to], layer);
     to
+}
+
+/// Steps of k that a panel takes at a time where columns of B are dense along k, but displace each other in the cache: they are
+/// read line by line, and laid out from there. 1 where nothing is gained.
+fn staged(view: &View) -> usize {
+    let dense = view
+        .k
+        .extents
+        .len()
+        .checked_sub(1)
+        .and_then(|last| view.b_step(last))
+        == Some(1);
+    let apart = view
+        .n_step()
+        .is_some_and(|step| (step * view.dtype.size()).is_multiple_of(APART));
+    let extent = view.k.extents.last().copied().unwrap_or(1);
+    match dense && apart && extent.is_multiple_of(STAGED) {
+        true => STAGED,
+        false => 1,
+    }
 }
 
 /// The kernel, and the buffers of its parameters but the roots'.

@@ -14,6 +14,10 @@ const LONGEST: usize = 256;
 /// Rows from which on laying B out in whole tiles pays, where its rows end within one.
 const MANY: usize = 1024;
 
+/// Elements of B from which on laying it out takes its time from memory, and rows up to which they are laid out instead.
+const LARGE: usize = 1 << 18;
+const FEW: usize = 64;
+
 /// One of the flat indices b, m, n, k: its axes, outermost first.
 #[derive(Clone, Debug, Default)]
 pub struct Flat {
@@ -296,7 +300,11 @@ impl View {
             // Rows that lie along k are summed up by scalars, as they lie.
             return m > n && self.k.a.last() != Some(&1);
         }
-        minor(&self.m) && !minor(&self.n) && m >= 8
+        // Rows that are few are laid out, and stored across, in less time than columns that do not follow each other.
+        let large = n * self.k.count() >= LARGE;
+        let scattered = self.n.stride(&self.n.b) != Some(1) && self.along.is_none();
+        let few = scattered && (m < 4 || large && m <= FEW);
+        few || minor(&self.m) && !minor(&self.n) && m >= 8
     }
 
     /// Brings rows and columns into the order of memory, and joins axes of k that lie densely.
@@ -385,6 +393,12 @@ impl View {
     /// The step in B of an axis of k.
     pub fn b_step(&self, axis: usize) -> Option<i64> {
         self.k.b.get(axis).copied()
+    }
+
+    /// Elements between neighbouring columns of B, where that is the same everywhere.
+    pub fn n_step(&self) -> Option<usize> {
+        let step = self.n.stride(&self.n.b)?;
+        usize::try_from(step.unsigned_abs()).ok()
     }
 
     /// Address of an element of A.
