@@ -5,7 +5,8 @@ use super::{DataError, Dataset, bytes};
 use craneflow_ir::Array;
 use ndarray::{ArrayD, IxDyn};
 use std::io::Cursor;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::thread;
 
 /// The size that pictures are brought to.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, serde::Serialize, serde::Deserialize)]
@@ -87,15 +88,35 @@ pub(crate) fn load_warning(
     name: &str,
     size: ImageSize,
 ) -> Result<(Dataset, Option<String>), DataError> {
-    let mut pixels = vec![];
-    let mut stretched = vec![];
-    for (file, _) in &folder.files {
-        let raw = raw(&bytes::read(file)?, file)?;
-        if raw.is_stretched(size) {
-            stretched.push(file);
+    let each = size.height * size.width * size.channels;
+    let mut pixels = vec![0.0; folder.files.len() * each];
+    // Every thread reads a part, and the first error in the order of the files counts.
+    let threads = thread::available_parallelism().map_or(1, usize::from);
+    let part = folder.files.len().div_ceil(threads).max(1);
+    let read = |files: &[(PathBuf, i32)], pixels: &mut [f32]| {
+        let mut stretched = vec![];
+        for ((file, _), place) in files.iter().zip(pixels.chunks_mut(each.max(1))) {
+            let raw = raw(&bytes::read(file)?, file)?;
+            if raw.is_stretched(size) {
+                stretched.push(file.clone());
+            }
+            let values = floats(&resized(&raw, size)).collect::<Vec<f32>>();
+            place.copy_from_slice(&values);
         }
-        pixels.extend(floats(&resized(&raw, size)));
-    }
+        Ok(stretched)
+    };
+    let parts: Vec<Result<Vec<PathBuf>, DataError>> = thread::scope(|scope| {
+        let files = folder.files.chunks(part);
+        let places = pixels.chunks_mut((part * each).max(1));
+        let spawn = |(files, pixels)| scope.spawn(move || read(files, pixels));
+        let running: Vec<_> = files.zip(places).map(spawn).collect();
+        let joined = running.into_iter().map(|t| t.join());
+        joined
+            .map(|part| part.unwrap_or(Err(DataError::Worker)))
+            .collect()
+    });
+    let parts = parts.into_iter().collect::<Result<Vec<_>, _>>()?;
+    let stretched = parts.concat();
     let shape = IxDyn(&[folder.files.len(), size.height, size.width, size.channels]);
     let inputs = ArrayD::from_shape_vec(shape, pixels).expect("all have one size");
     let data = Dataset::new(name, inputs, folder.labels(), folder.classes.clone())?;

@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 use std::fmt;
+use std::num::NonZeroUsize;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use thiserror::Error;
@@ -318,6 +319,13 @@ impl<'d> FromNode<'d> for usize {
         let number = integer.and_then(|i| u64::from_str_radix(i.as_str(), i.radix()).ok());
         let number = number.and_then(|n| usize::try_from(n).ok());
         number.ok_or_else(|| node.expected("a whole number of at least 0"))
+    }
+}
+
+impl<'d> FromNode<'d> for NonZeroUsize {
+    fn from_node(node: &Node<'d>) -> Result<NonZeroUsize, RecipeError> {
+        let number = NonZeroUsize::new(usize::from_node(node)?);
+        number.ok_or_else(|| node.error("expected a whole number above 0"))
     }
 }
 

@@ -10,6 +10,7 @@ use crate::data::prepare::{Missing, Preparation, Scale, Task};
 use crate::data::text::Unit;
 use crate::describe::document::{FromNode, Node, RecipeError, Section, among};
 use crate::text::BytePairs;
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
 /// `[data]`.
@@ -71,13 +72,13 @@ pub(super) fn plan(s: &Section<'_>, folder: &Path) -> Result<DataPlan, RecipeErr
         "known" => Kind::Known,
         "table" => table(s)?,
         "images" => Kind::Images {
-            height: s.get("height")?,
-            width: s.get("width")?,
-            channels: s.get("channels")?,
+            height: above_zero(s, "height")?,
+            width: above_zero(s, "width")?,
+            channels: s.with("channels", channels)?,
         },
         "sounds" => Kind::Sounds {
             rate: s.with("rate", rate)?,
-            length: s.get("length")?,
+            length: above_zero(s, "length")?,
         },
         "text" => Kind::Text(text(s, place(&train).is_file())?),
         word => {
@@ -153,6 +154,18 @@ fn delimiter(s: &Section<'_>) -> Result<u8, RecipeError> {
     Ok(s.with("delimiter", one)?.unwrap_or(b','))
 }
 
+fn above_zero(s: &Section<'_>, key: &str) -> Result<Option<usize>, RecipeError> {
+    Ok(s.get(key)?.map(NonZeroUsize::get))
+}
+
+/// Numbers of a pixel.
+fn channels(node: &Node<'_>) -> Result<usize, RecipeError> {
+    match usize::from_node(node)? {
+        n @ (1 | 3) => Ok(n),
+        _ => Err(node.error("expected 1 (grey) or 3 (red, green and blue)")),
+    }
+}
+
 /// Samples of a sound in a second.
 fn rate(node: &Node<'_>) -> Result<u32, RecipeError> {
     let number = u32::try_from(usize::from_node(node)?);
@@ -218,7 +231,7 @@ fn text(s: &Section<'_>, table: bool) -> Result<TextPlan, RecipeError> {
         vocabulary: s
             .with("vocabulary", |n| numbers(n, unit))?
             .unwrap_or(10_000),
-        length: s.or("length", 200)?,
+        length: above_zero(s, "length")?.unwrap_or(200),
     })
 }
 

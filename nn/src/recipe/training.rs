@@ -11,6 +11,7 @@ use crate::loss::Loss;
 use crate::metrics::Metric;
 use crate::model::Model;
 use crate::optim::{self, Adam};
+use std::num::NonZeroUsize;
 use std::path::Path;
 
 /// `[training]` without what compiles the model.
@@ -41,12 +42,9 @@ const CALLBACKS: [&str; 6] = [
 
 /// Reads numbers of `[training]`; paths are relative to `folder`.
 pub(super) fn plan(s: &Section<'_>, folder: &Path) -> Result<TrainingPlan, RecipeError> {
-    let positive = |key: &'static str, default: usize| {
-        let read = |node: &Node<'_>| match usize::from_node(node)? {
-            0 => Err(node.error("expected a whole number above 0")),
-            n => Ok(n),
-        };
-        Ok(s.with(key, read)?.unwrap_or(default))
+    let positive = |key: &str, default: usize| {
+        let number: Option<NonZeroUsize> = s.get(key)?;
+        Ok(number.map_or(default, NonZeroUsize::get))
     };
     let backup: Option<String> = s.get("backup")?;
     let averages = s.with("optimizer", |node| match node.is_table() {

@@ -71,6 +71,13 @@ fn columns_that_are_not_there_are_found_at_their_key() {
         message.contains("(`size`): the cell is empty; `missing = \"mean\"` fills"),
         "{message}"
     );
+    for (line, expected) in [
+        ("height = 0", "data.height: expected a whole number above 0"),
+        ("channels = 2", "data.channels: expected 1 (grey) or 3"),
+    ] {
+        let message = wrong(&format!("kind = \"images\"\n{line}"));
+        assert!(message.contains(expected), "{message}");
+    }
     let message = wrong("task = \"values\"\nscale_targets = true");
     assert!(
         message.contains("did you mean `scale_target`?"),
