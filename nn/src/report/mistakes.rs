@@ -88,6 +88,12 @@ impl Shown<'_> {
             .slice_axis(Axis(0), Slice::from(sample..sample + 1));
         let numbers: Vec<f32> = x.iter().copied().collect();
         match *self.test.input_shape() {
+            [_, 1] if matches!(self.front, Front::Sounds(_)) => {
+                mistake.picture = Some(Picture {
+                    shape: [HEIGHT, WIDTH, 1],
+                    png: png(WIDTH, HEIGHT, 1, &wave(&numbers)),
+                });
+            }
             [height, width, channels @ (1 | 3)] => {
                 let byte = |x: &f32| (x.clamp(0.0, 1.0) * 255.0).round() as u8;
                 let pixels: Vec<u8> = numbers.iter().map(byte).collect();
@@ -118,5 +124,51 @@ impl Shown<'_> {
         let lines = named.filter(|(name, _)| *name != target);
         let lines: Vec<String> = lines.map(|(n, c)| format!("{n} {}", cell(c))).collect();
         lines.join("\n")
+    }
+}
+
+/// The size of the picture of a sound.
+const WIDTH: usize = 224;
+const HEIGHT: usize = 64;
+
+/// The pixels of a sound: the range of its samples, from -1 at the bottom to 1 at the top, over time.
+fn wave(samples: &[f32]) -> Vec<u8> {
+    let mut pixels = vec![255; WIDTH * HEIGHT];
+    let row = |x: f32| ((1.0 - x.clamp(-1.0, 1.0)) / 2.0 * (HEIGHT - 1) as f32).round() as usize;
+    for column in 0..WIDTH {
+        let [start, end] = [column, column + 1].map(|c| c * samples.len() / WIDTH);
+        let part = &samples[start..end.max(start + 1).min(samples.len())];
+        let low = part.iter().copied().fold(f32::INFINITY, f32::min);
+        let high = part.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+        if low <= high {
+            (row(high)..=row(low)).for_each(|r| pixels[r * WIDTH + column] = 60);
+        }
+    }
+    pixels
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sounds_are_drawn_over_time() {
+        // Silence, then as loud as can be.
+        let mut samples = vec![0.0; 2 * WIDTH];
+        samples.extend((0..2 * WIDTH).map(|i| if i % 2 == 0 { 1.0 } else { -1.0 }));
+        for samples in [samples.clone(), samples[WIDTH..3 * WIDTH].to_vec()] {
+            let pixels = wave(&samples);
+            let dark = |column: usize| -> Vec<usize> {
+                let rows = 0..HEIGHT;
+                rows.filter(|r| pixels[r * WIDTH + column] < 255).collect()
+            };
+            assert_eq!(dark(0), [HEIGHT / 2]);
+            assert_eq!(dark(WIDTH / 2 - 1), [HEIGHT / 2]);
+            assert_eq!(dark(WIDTH / 2).len(), HEIGHT);
+            assert_eq!(dark(WIDTH - 1).len(), HEIGHT);
+        }
+        // Fewer samples than columns, and none.
+        assert_eq!(wave(&[1.0; 3])[..WIDTH], [60; WIDTH]);
+        assert_eq!(wave(&[]), vec![255; WIDTH * HEIGHT]);
     }
 }
