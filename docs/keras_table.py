@@ -155,6 +155,8 @@ DEVIATIONS = """
 - `Hashing` hashes whole numbers with a hash of its own. `StringLookup` and `TextVectorization` run on
   the host: `Model::set_text` keeps one with its model, and saves it.
 - `MelSpectrogram` counts `top_db` from the greatest number of each sound, not from that of the whole batch.
+- The kernels of `MultiHeadAttention` start as those of a convolution of their shape,
+  smaller than Keras's, which counts all heads as outputs of one matrix.
 - Strides, windows and paddings are arrays with a number for each axis; a wrong count does not compile.
 - `Equalization` counts each picture by itself, Keras the whole batch; `MixUp` and `CutMix` are layers of pictures and
   labels with two results; `RandAugment` chooses for each picture.
