@@ -1,12 +1,13 @@
 //! What can be wrong with a data set, and where.
 
+use std::fmt;
 use std::path::PathBuf;
 
 use thiserror::Error;
 
 /// A data set that cannot be used. Byte positions count from 0 in the (uncompressed) file; lines,
 /// columns and rows of text count from 1.
-#[derive(Debug, Error)]
+#[derive(Error)]
 #[non_exhaustive]
 pub enum DataError {
     /// The operating system refused to read or write.
@@ -315,6 +316,13 @@ pub enum DataError {
         /// The data set.
         name: String,
     },
+}
+
+/// The sentence: what a `main` that returns it prints.
+impl fmt::Debug for DataError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
 }
 
 /// What is wrong with one cell of a table.
