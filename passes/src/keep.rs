@@ -70,23 +70,26 @@ fn kept(program: &Program) -> HashSet<usize> {
         Step::Launch { kernel, .. } => program.kernel(*kernel).name.split('.').next() == Some(PACK),
         _ => false,
     };
-    // What leads to more than launches that lay out operands goes, and what reads something that is gone.
+    // What leads to more than launches that lay out operands goes, last ones first, and then what reads something that is gone.
     loop {
-        let all_found = |b: &Buf| {
-            let mut readers = readers.get(b).into_iter().flatten();
-            readers.all(|at| found.contains(at))
-        };
-        let idle = |&at: &usize| {
-            let reads = uses[at].reads.iter().all(|b| known(&found, b));
-            !reads || !packs(at) && !uses[at].writes.iter().all(all_found)
-        };
-        let gone: Vec<usize> = found.iter().copied().filter(idle).collect();
-        if gone.is_empty() {
+        let before = found.len();
+        for at in (0..uses.len()).rev() {
+            let all_found = |b: &Buf| {
+                let mut readers = readers.get(b).into_iter().flatten();
+                readers.all(|reader| found.contains(reader))
+            };
+            if found.contains(&at) && !packs(at) && !uses[at].writes.iter().all(all_found) {
+                found.remove(&at);
+            }
+        }
+        for at in 0..uses.len() {
+            if found.contains(&at) && !uses[at].reads.iter().all(|b| known(&found, b)) {
+                found.remove(&at);
+            }
+        }
+        if found.len() == before {
             return found;
         }
-        gone.iter().for_each(|at| {
-            found.remove(at);
-        });
     }
 }
 

@@ -7,10 +7,12 @@ use craneflow_ir::counted::{self, Counted};
 use craneflow_ir::graph::{Graph, Node, Value};
 use craneflow_ir::ops::{DynamicSlice, Op, While};
 use craneflow_ir::{Array, Pointwise, Shape};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 /// Most operations that stand for a value.
 const OPERATIONS: usize = 4;
+/// Most values that follow from each other in a row.
+const DEPTH: usize = 4;
 
 /// The values that a loop stores: by result of the loop, what its body stores there.
 struct Stacks<'a> {
@@ -30,6 +32,10 @@ struct Stored {
 
 /// Stores less and computes more, where all that reads a stack are loops that read the others too.
 pub fn recompute(graph: &Graph) -> Graph {
+    let loops = graph.nodes.iter().filter(|n| matches!(n.op, Op::While(_)));
+    if loops.count() < 2 {
+        return graph.clone();
+    }
     let stacks: Vec<Stacks> = graph
         .nodes
         .iter()
@@ -39,9 +45,7 @@ pub fn recompute(graph: &Graph) -> Graph {
     // By loop, the carries whose parts it is to compute.
     let mut computed: HashMap<usize, Vec<usize>> = HashMap::new();
     for stacks in &stacks {
-        let mut all: Vec<Value> = stacks.stored.keys().copied().collect();
-        all.sort_unstable();
-        for v in all.into_iter().filter(|&v| stacks.leaves(v).is_some()) {
+        for v in stacks.followers() {
             for (i, k) in readers(graph, v, stacks).unwrap_or_default() {
                 computed.entry(i).or_default().push(k);
             }
@@ -101,6 +105,25 @@ impl<'a> Stacks<'a> {
             body: &w.body,
             stored: stored.collect(),
         })
+    }
+
+    /// The stacks whose values follow from others, over few that do so themselves.
+    fn followers(&self) -> Vec<Value> {
+        let all = self.stored.keys();
+        let mut left: Vec<(Value, Vec<Value>)> =
+            all.filter_map(|&v| Some((v, self.leaves(v)?))).collect();
+        left.sort_unstable();
+        let mut found: Vec<Value> = vec![];
+        for _ in 0..DEPTH {
+            let open: HashSet<Value> = left.iter().map(|l| l.0).collect();
+            let (next, rest) = left
+                .into_iter()
+                .partition(|(_, leaves)| leaves.iter().all(|leaf| !open.contains(leaf)));
+            let next: Vec<(Value, Vec<Value>)> = next;
+            found.extend(next.into_iter().map(|l| l.0));
+            left = rest;
+        }
+        found
     }
 
     /// The stacks from which the values of another follow, if there are such.

@@ -3,7 +3,7 @@
 use craneflow_ir::graph::Graph;
 use craneflow_ir::{DType, Op, Pointwise, Value};
 
-/// Rounds sums of products once, in a graph and its regions.
+/// Rounds sums of products once, in a graph and the regions of its loops and branches.
 pub fn contract(graph: &mut Graph) {
     let uses = graph.use_counts();
     for i in 0..graph.nodes.len() {
