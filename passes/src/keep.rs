@@ -82,8 +82,8 @@ fn kept(program: &Program) -> HashSet<usize> {
                 found.remove(&at);
             }
         }
-        for at in 0..uses.len() {
-            if found.contains(&at) && !uses[at].reads.iter().all(|b| known(&found, b)) {
+        for (at, uses) in uses.iter().enumerate() {
+            if found.contains(&at) && !uses.reads.iter().all(|b| known(&found, b)) {
                 found.remove(&at);
             }
         }
