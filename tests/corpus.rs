@@ -7,7 +7,8 @@ mod engines;
 mod rows;
 
 use craneflow_ir::grad::gradient;
-use craneflow_ir::ops::DotGeneral;
+use craneflow_ir::ops::common::Reducer;
+use craneflow_ir::ops::{DotGeneral, Scatter};
 use craneflow_ir::{Array, Builder, DType, Graph, Pointwise, Scalar, Type, Value};
 use rows::{Numbers, Row};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -133,6 +134,35 @@ fn ragged_products() {
             let array = |ty: Type| Array::from_fn(ty, |i| Scalar::from_f64(dtype, value(i)));
             engines::agree(&b.finish(), &types.map(array));
         }
+    }
+}
+
+/// Rows added to a table that is larger than they are: few of them, some twice, some outside.
+#[test]
+fn rows_added_to_a_table() {
+    for update in [Some(Reducer::Sum), None] {
+        let mut b = Builder::new("table");
+        let table = Type::new(DType::F32, [68, 256]);
+        let x = b.input("x", table.clone());
+        let rows = b.input("rows", Type::new(DType::I32, [6]));
+        let updates = Type::new(DType::F32, [6, 256]);
+        let u = b.input("u", updates.clone());
+        let scatter = Scatter {
+            update,
+            update_window_dims: vec![1],
+            inserted_window_dims: vec![0],
+            input_batching_dims: vec![],
+            scatter_indices_batching_dims: vec![],
+            scatter_dims_to_operand_dims: vec![0],
+            index_vector_dim: 1,
+        };
+        let y = b.op(scatter, &[x, rows, u]);
+        b.output("y", y);
+        let numbers = |ty: Type| Array::from_fn(ty, |i| Scalar::from_f64(DType::F32, i as f64));
+        let rows = Array::from_fn(Type::new(DType::I32, [6]), |i| {
+            Scalar::int(DType::I32, [67, 3, -1, 17, 3, 68][i])
+        });
+        engines::agree(&b.finish(), &[numbers(table), rows, numbers(updates)]);
     }
 }
 

@@ -7,43 +7,62 @@ use crate::loops::index::Index;
 use crate::loops::region::inline_region;
 use crate::loops::{LoopKind, Val};
 use crate::ops::common::Reducer;
+use crate::types::Type;
 
 /// Narrowest and greatest number of parts of the minor axis that make grid items.
 const PART: usize = 16;
 const PARTS: usize = 4;
+/// Elements of `x` from which on parts of its leading axis may be grid items.
+const LARGE: usize = 1 << 14;
 
 impl Scatter {
     /// Copies `x`, then applies the updates in order. Where windows span the minor axis and no index
-    /// moves them along it, elements along it are independent: they are lanes, and parts of them
-    /// grid items.
+    /// moves them along it, elements along it are independent: they are lanes. Grid items are parts of them,
+    /// or, where `x` is larger than the updates, of the leading axis: then an item leaves out the updates of other parts.
     pub(super) fn store(&self, k: &mut KernelBuilder, x: &[Operand], out: &Out) {
         let shape = &out.ty.shape;
         let lane = self.lane_axis(&x[0].ty.shape);
-        let parts = match lane {
-            Some(u) => parts(x[2].ty.shape[u], shape[shape.rank() - 1]),
-            None => 1,
+        let rows = lane.and_then(|_| leading(&x[0].ty, &x[2].ty));
+        let columns = match (lane, rows) {
+            (Some(u), None) => parts(x[2].ty.shape[u], shape[shape.rank() - 1]),
+            _ => 1,
         };
-        k.set_grid(parts);
+        k.set_grid(rows.unwrap_or(columns));
         let mut extents = shape.0.clone();
         if let Some(minor) = extents.last_mut() {
-            *minor /= parts;
+            *minor /= columns;
         }
+        if let Some(rows) = rows {
+            extents[0] /= rows;
+        }
+        let first_row = k.grid().mul(rows.map_or(0, |_| extents[0] as i64));
         let part = |k: &KernelBuilder, j: &Index| {
-            let width = shape.last().map_or(1, |d| d / parts);
-            k.grid().mul(width as i64).add(j)
+            let width = shape.last().map_or(1, |d| d / columns);
+            match columns {
+                1 => j.clone(),
+                _ => k.grid().mul(width as i64).add(j),
+            }
         };
         k.nest(&extents, LoopKind::Lanes, &mut |k, at| {
             let mut at = at.to_vec();
             if let Some(minor) = at.pop() {
                 at.push(part(k, &minor));
             }
+            if let (Some(_), Some(row)) = (rows, at.first_mut()) {
+                *row = row.add(&first_row);
+            }
             let v = x[0].at(k, &at);
             k.store_at(out, &at, v);
         });
         let mut serial = x[2].ty.shape.0.clone();
-        let lanes = lane.map(|u| std::mem::replace(&mut serial[u], 1) / parts);
+        let lanes = lane.map(|u| std::mem::replace(&mut serial[u], 1) / columns);
         k.nest(&serial, LoopKind::Serial, &mut |k, u| {
-            let (at, inside) = self.place_index(k, &x[0], &x[1], (u, &x[2]));
+            let (at, mut inside) = self.place_index(k, &x[0], &x[1], (u, &x[2]));
+            if rows.is_some() {
+                let row = at[0].add(&first_row.mul(-1));
+                let here = k.within(&row, 0, extents[0] as i64);
+                inside = Some(k.both(inside, here));
+            }
             let apply = |k: &mut KernelBuilder| match (lane, lanes) {
                 (Some(axis), Some(lanes)) => k.each(lanes, LoopKind::Lanes, |k, j| {
                     let j = part(k, &j);
@@ -122,6 +141,13 @@ impl Scatter {
         }
         (at, inside)
     }
+}
+
+/// How many parts the leading axis of `x` is divided into, where it is not the minor one and there is more to copy than to
+/// update.
+fn leading(x: &Type, updates: &Type) -> Option<usize> {
+    let pays = x.rank() > 1 && x.count() >= LARGE && x.count() >= updates.count();
+    (pays && x.shape[0].is_multiple_of(PARTS)).then_some(PARTS)
 }
 
 /// How many parts the minor axis, of `extent` elements, is divided into for windows of `window`.
