@@ -100,6 +100,51 @@ fn an_lstm_is_what_its_steps_are() {
     assert_eq!(repeats(&with_gradients(&types, looped)), 2);
 }
 
+/// How often a part of the rows goes through all turns by itself.
+fn in_parts(graph: &Verified<Graph>) -> usize {
+    let options = craneflow_passes::Options {
+        sharing: 2,
+        ..Default::default()
+    };
+    let (program, _) = craneflow_passes::compile(graph.clone(), &options, &mut |_, _, _| {});
+    program.to_string().matches(" parts with ").count()
+}
+
+#[test]
+fn rows_of_a_batch_go_through_all_turns() {
+    let (batch, time, units) = (16, 9, 32);
+    let f32s = |shape: &[usize]| Type::new(DType::F32, shape);
+    let types = [
+        f32s(&[time, batch, 4 * units]),
+        f32s(&[batch, units]),
+        f32s(&[batch, units]),
+        f32s(&[units, 4 * units]),
+    ];
+    let lstm = |mixed: bool| {
+        let types = &types;
+        with_gradients(types, move |x| {
+            let (last, ys) = scan(&x[1..3], &x[..1], time, Direction::Forward, |hc, xt| {
+                let (mut h, c) = lstm_cell(&xt[0], &hc[0], &hc[1], &x[3]);
+                if mixed {
+                    h = &h - &h.mean(&[0]);
+                }
+                (vec![h.clone(), c], vec![h])
+            });
+            vec![last[0].clone(), last[1].clone(), ys[0].clone()]
+        })
+    };
+    let x: Vec<Array> = (types.iter().enumerate())
+        .map(|(i, t)| numbers(t, i))
+        .collect();
+    let apart = lstm(false);
+    assert_eq!(in_parts(&apart), 2, "forwards and backwards");
+    engines::agree(&apart, &x);
+    // What a row takes from the others keeps them together.
+    let mixed = lstm(true);
+    assert_eq!(in_parts(&mixed), 0);
+    engines::agree(&mixed, &x);
+}
+
 #[test]
 fn backwards_with_biases_and_a_weight_that_moves() {
     // A product and a bias inside the loop, a part of `x` in each turn, a factor that is no sum.

@@ -120,8 +120,8 @@ fn print(
     let mut out = stdout().lock();
     let runs = profile.runs() as f64;
     let total = profile.total().as_secs_f64() / runs;
-    let mut rows: Vec<&Row> = profile.rows().iter().filter(|r| r.count > 0).collect();
-    let best = |r: &Row| r.best.as_secs_f64() * r.count as f64 / runs;
+    let mut rows: Vec<&Row> = profile.rows().iter().filter(|r| r.count > 0.0).collect();
+    let best = |r: &Row| r.best.as_secs_f64() * r.count / runs;
     let leaves = || rows.iter().filter(|r| !r.control);
     let (mean, least) = (
         leaves().map(|r| r.time.as_secs_f64()).sum::<f64>() / runs,
@@ -143,7 +143,7 @@ fn print(
         roofline.flops * 1e-9,
         roofline.bytes * 1e-9
     )?;
-    let operations = leaves().map(|r| (r.flops * r.count) as f64).sum::<f64>() / runs;
+    let operations = leaves().map(|r| r.flops as f64 * r.count).sum::<f64>() / runs;
     let arithmetic = operations / roofline.flops;
     let memory = moved as f64 / roofline.bytes;
     writeln!(
@@ -178,7 +178,7 @@ fn print(
             best(row) * 1e6,
             row.time.as_secs_f64() / runs * 1e6,
             best(row) / least * 100.0,
-            row.count as f64 / runs,
+            row.count / runs,
             flops * 1e-9,
             bytes * 1e-9,
             roof * 100.0,

@@ -268,7 +268,12 @@ fn repeating(views: Vec<(Buf, View)>, count: usize) -> Program {
         from: Buf(5),
         to: Buf(6),
     }];
-    p.steps = vec![Step::Repeat { count, views, body }];
+    p.steps = vec![Step::Repeat {
+        count,
+        parts: 1,
+        views,
+        body,
+    }];
     p
 }
 

@@ -8,6 +8,7 @@ pub mod fuse;
 pub mod grad;
 pub mod keep;
 pub mod lower;
+pub mod parts;
 pub mod plan;
 pub mod schedule;
 mod show;
@@ -167,6 +168,14 @@ pub const PASSES: &[Pass] = &[
         "clean",
         "forward registers, remove what nothing observes, renumber",
         schedule::clean,
+    ),
+    unit(
+        "parts",
+        "find loops whose turns fall into parts that never meet",
+        |unit, _| match unit {
+            Unit::Program(p) => Unit::Program(parts::parts(p)),
+            other => other,
+        },
     ),
     unit(
         "plan",

@@ -20,7 +20,7 @@ use craneflow_ir::ops::{Lowering, Op};
 use elements::Elements;
 use output::Output;
 use std::cell::RefCell;
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 
 /// Lowers a whole graph.
 pub fn lower(g: &Graph, groups: &Groups, options: &Options) -> Program {
@@ -53,6 +53,8 @@ struct GraphLowering<'g> {
     reshapes: Vec<(Value, Value)>,
     /// Results and the buffers they are wanted in.
     wanted: Vec<(Value, Buf)>,
+    /// Turns of a counted loop around the graph, and the buffers that stay through all of them.
+    turns: (usize, HashSet<Buf>),
     steps: Vec<Step>,
 }
 
@@ -71,7 +73,16 @@ impl<'g> GraphLowering<'g> {
                 .map(|node| (node.operands[0], node.results[0]))
                 .collect(),
             wanted: vec![],
+            turns: (1, HashSet::new()),
             steps: vec![],
+        }
+    }
+
+    /// Turns of the loop around in which a buffer is the same; 1 where it is not.
+    fn turns(&self, b: Buf) -> usize {
+        match &self.turns {
+            (turns, stays) if stays.contains(&b) => *turns,
+            _ => 1,
         }
     }
 

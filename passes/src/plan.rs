@@ -297,7 +297,9 @@ impl<'a> Walk<'a> {
                             l.last = last;
                         });
                 }
-                Step::Repeat { views, body, .. } => {
+                Step::Repeat {
+                    parts, views, body, ..
+                } => {
                     let first = self.clock;
                     let sources = || views.iter().flat_map(|(_, view)| view.sources());
                     sources().for_each(|b| self.touch(b));
@@ -317,6 +319,14 @@ impl<'a> Walk<'a> {
                         if let Some(life) = &mut self.lives[b]
                             && (used || Some(life.last) != before)
                         {
+                            life.last = self.clock;
+                        }
+                    }
+                    if *parts > 1 {
+                        // Each part is in a turn of its own.
+                        let inside = self.lives.iter_mut().flatten();
+                        for life in inside.filter(|life| life.last > first) {
+                            life.first = life.first.min(first);
                             life.last = self.clock;
                         }
                     }

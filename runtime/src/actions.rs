@@ -22,11 +22,7 @@ pub(crate) enum Action {
         pred: Buf,
         body: Numbered,
     },
-    Repeat {
-        count: usize,
-        views: Vec<(Buf, View)>,
-        body: Numbered,
-    },
+    Repeat(Repeat),
     Case {
         index: Buf,
         branches: Vec<Numbered>,
@@ -35,6 +31,18 @@ pub(crate) enum Action {
 
 /// Actions with the positions of their steps in the program, outer before inner.
 pub(crate) type Numbered = Vec<(usize, Action)>;
+
+/// A counted loop.
+#[derive(Debug)]
+pub(crate) struct Repeat {
+    pub count: usize,
+    /// Parts that never meet.
+    pub parts: usize,
+    /// Threads that share the parts; where it is 1, threads share single launches.
+    pub budget: usize,
+    pub views: Vec<(Buf, View)>,
+    pub body: Numbered,
+}
 
 /// A kernel with the buffers it takes.
 #[derive(Debug)]
@@ -57,6 +65,8 @@ pub(crate) struct Actions {
     pub sites: Vec<Vec<(u32, u32)>>,
     /// All views, sources first.
     pub views: Vec<(Buf, View)>,
+    /// Most threads that share parts of a loop; 0 where there is no such loop.
+    pub budget: usize,
     /// Steps so far, those inside others included.
     count: usize,
 }
@@ -70,6 +80,19 @@ struct How<'a> {
     sharing: Sharing,
 }
 
+impl How<'_> {
+    /// Whether threads should share the parts of a loop.
+    fn shares(&mut self, parts: usize, count: usize, body: &[loops::Step]) -> bool {
+        let launches = body.iter().filter_map(|step| match step {
+            loops::Step::Launch { kernel, .. } => Some(self.times[kernel.0 as usize]),
+            _ => None,
+        });
+        let turn = launches.fold(0, u64::saturating_add);
+        let time = turn.saturating_mul(count as u64);
+        self.threads > 1 && self.sharing.pays(parts, time)
+    }
+}
+
 impl Actions {
     /// The steps of a program whose kernels take about this many picoseconds each.
     pub(crate) fn new(program: &Program, times: &[u64], threads: usize) -> Actions {
@@ -79,6 +102,7 @@ impl Actions {
             kept: kept(program),
             sites: vec![vec![]; program.buffers.len()],
             views: vec![],
+            budget: 0,
             count: 0,
         };
         let mut how = How {
@@ -129,13 +153,26 @@ impl Actions {
                 pred: *pred,
                 body: self.of_steps(p, how, body),
             },
-            loops::Step::Repeat { count, views, body } => {
+            loops::Step::Repeat {
+                count,
+                parts,
+                views,
+                body,
+            } => {
                 self.views.extend(views);
-                Action::Repeat {
-                    count: *count,
-                    views: views.clone(),
-                    body: self.of_steps(p, how, body),
+                let shared = *parts > 1 && how.shares(*parts, *count, body);
+                let body = self.of_steps(p, how, body);
+                if shared {
+                    self.budget = self.budget.max(how.threads);
+                    how.sharing = Sharing::default();
                 }
+                Action::Repeat(Repeat {
+                    count: *count,
+                    parts: *parts,
+                    budget: if shared { how.threads } else { 1 },
+                    views: views.clone(),
+                    body,
+                })
             }
             loops::Step::Case { index, branches } => Action::Case {
                 index: *index,

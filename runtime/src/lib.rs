@@ -4,6 +4,7 @@ mod actions;
 pub mod arena;
 mod cost;
 pub mod executable;
+mod lane;
 pub mod profile;
 mod saved;
 pub mod step;

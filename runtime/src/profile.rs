@@ -10,10 +10,11 @@ use craneflow_ir::{DType, Native};
 use std::time::{Duration, Instant};
 
 /// Is told when a step of a program starts and ends.
-pub(crate) trait Observe {
+pub(crate) trait Observe: Send {
     type Start: Copy;
     fn start(&mut self) -> Self::Start;
-    fn end(&mut self, number: usize, start: Self::Start);
+    /// `share` is how much of the step all threads have done meanwhile.
+    fn end(&mut self, number: usize, start: Self::Start, share: f64);
 }
 
 /// Nobody looks: costs nothing.
@@ -22,7 +23,7 @@ impl Observe for () {
     #[inline]
     fn start(&mut self) {}
     #[inline]
-    fn end(&mut self, _: usize, (): ()) {}
+    fn end(&mut self, _: usize, (): (), _: f64) {}
 }
 
 /// One step of a program.
@@ -39,8 +40,8 @@ pub struct Row {
     pub flops: u64,
     /// Bytes of the buffers it reads and of those it writes, each counted once.
     pub bytes: u64,
-    /// Executions so far.
-    pub count: u64,
+    /// Executions so far; parts of some count as such.
+    pub count: f64,
     /// Time of all executions. A loop's includes what runs inside.
     pub time: Duration,
     /// The shortest execution: what other programs on the machine disturbed least.
@@ -123,12 +124,12 @@ impl Observe for Profile {
         Instant::now()
     }
 
-    fn end(&mut self, number: usize, start: Instant) {
+    fn end(&mut self, number: usize, start: Instant, share: f64) {
         let time = start.elapsed();
         let row = &mut self.rows[number];
-        row.count += 1;
+        row.count += share;
         row.time += time;
-        row.best = row.best.min(time);
+        row.best = row.best.min(time.div_f64(share));
         if self.events.len() < EVENTS {
             self.events.push(Event {
                 row: number,
@@ -147,7 +148,7 @@ fn describe(program: &Program, steps: &[loops::Step], rows: &mut Vec<Row>) {
             from: String::new(),
             flops: 0,
             bytes: 0,
-            count: 0,
+            count: 0.0,
             time: Duration::ZERO,
             best: Duration::MAX,
             control: false,
@@ -180,8 +181,11 @@ fn describe(program: &Program, steps: &[loops::Step], rows: &mut Vec<Row>) {
                 row.control = true;
                 inside.extend([&cond[..], &body[..]]);
             }
-            loops::Step::Repeat { body, .. } => {
-                row.name = "repeat".to_string();
+            loops::Step::Repeat { body, parts, .. } => {
+                row.name = match parts {
+                    1 => "repeat".to_string(),
+                    _ => format!("repeat in {parts} parts"),
+                };
                 row.control = true;
                 inside.push(body);
             }
@@ -244,7 +248,7 @@ mod tests {
         step.run_profiled(&mut profile);
         step.run_profiled(&mut profile);
         assert_eq!(profile.runs(), 2);
-        assert!(profile.rows().iter().all(|r| r.count == 2));
+        assert!(profile.rows().iter().all(|r| r.count == 2.0));
         assert_eq!(profile.events().len(), 2 * profile.rows().len());
         let flops: u64 = profile.rows().iter().map(|r| r.flops).sum();
         assert_eq!(flops, 2 * 64 * 64 * 64);

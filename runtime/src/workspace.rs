@@ -3,14 +3,15 @@
 use crate::actions::Action;
 use crate::arena::{AlignedBuf, MemoryError, copy, lend, lend_mut};
 use crate::executable::{Executable, Port};
+use crate::lane::{self, Lane, Turn, place};
 use crate::profile::{Observe, Profile};
 use crate::step::RunError;
 use crate::threads::{parallel_for, with_default_float};
 use craneflow_codegen::{Bound, MemRef};
-use craneflow_ir::loops::{Buf, View};
+use craneflow_ir::loops::Buf;
 use craneflow_ir::{Array, Scalar};
 use craneflow_passes::plan::Place;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 /// An input as one run is given it: dense row-major elements, aligned to 64 bytes.
 pub enum Argument<'a> {
@@ -42,6 +43,8 @@ pub struct Workspace {
     table: Vec<MemRef>,
     /// The launches with their addresses; empty until all buffers have one.
     launches: Vec<Bound>,
+    /// For each thread that shares parts of a loop.
+    lanes: Vec<Mutex<Lane>>,
     /// Which of the launches that compute what is kept need not run.
     kept: Vec<bool>,
 }
@@ -67,6 +70,7 @@ impl Workspace {
             scratch,
             table,
             launches: vec![],
+            lanes: vec![],
             kept: vec![false; executable.actions.kept.len()],
         })
     }
@@ -126,6 +130,7 @@ impl Workspace {
             executable: exe,
             table,
             launches,
+            lanes,
             ..
         } = self;
         let fits = "buffers have the sizes of their types";
@@ -153,6 +158,7 @@ impl Workspace {
                 let refs: Vec<MemRef> = l.args.iter().map(|b| table[b.0 as usize]).collect();
                 exe.code.entry(l.kernel.0 as usize).bind(&refs).expect(fits)
             }));
+            lanes.extend((0..exe.actions.budget).map(|_| Lane::new(table, launches)));
         }
     }
 
@@ -174,16 +180,10 @@ impl Workspace {
             scratch: &self.scratch,
             table: &mut self.table,
             launches: &mut self.launches,
+            lanes: &self.lanes,
         };
         (run, &mut self.kept)
     }
-}
-
-/// Where a view is in turn `t`.
-fn place(exe: &Executable, table: &[MemRef], v: Buf, view: View, t: usize) -> MemRef {
-    let ty = &exe.program.buffer(v).ty;
-    let (of, first) = view.at(t).expect("a view starts within its source");
-    table[of.0 as usize].part(first * ty.dtype.size(), ty.bytes())
 }
 
 /// A run that is under way.
@@ -192,6 +192,7 @@ struct Run<'a> {
     scratch: &'a [AlignedBuf],
     table: &'a mut [MemRef],
     launches: &'a mut [Bound],
+    lanes: &'a [Mutex<Lane>],
 }
 
 impl Run<'_> {
@@ -232,10 +233,25 @@ impl Run<'_> {
                     }
                     self.perform(body, observe);
                 },
-                Action::Repeat { count, views, body } => {
-                    for t in 0..*count {
-                        self.turn(views, t);
-                        self.perform(body, observe);
+                Action::Repeat(repeat) if repeat.budget > 1 => {
+                    lane::run(
+                        self.exe,
+                        self.table,
+                        self.scratch,
+                        self.lanes,
+                        repeat,
+                        observe,
+                    );
+                }
+                Action::Repeat(repeat) => {
+                    for t in 0..repeat.count {
+                        let mut turn = Turn {
+                            exe: self.exe,
+                            table: self.table,
+                            launches: self.launches,
+                        };
+                        turn.at(&repeat.views, t);
+                        self.perform(&repeat.body, observe);
                     }
                 }
                 Action::Case { index, branches } => {
@@ -244,20 +260,7 @@ impl Run<'_> {
                     self.perform(&branches[chosen.min(branches.len() - 1)], observe);
                 }
             }
-            observe.end(*number, started);
-        }
-    }
-
-    /// Moves views to where they are in turn `t`.
-    fn turn(&mut self, views: &[(Buf, View)], t: usize) {
-        for &(v, view) in views {
-            let to = place(self.exe, self.table, v, view, t);
-            self.table[v.0 as usize] = to;
-            for &(launch, param) in &self.exe.actions.sites[v.0 as usize] {
-                let launch = &mut self.launches[launch as usize];
-                let bound = launch.rebind(param as usize, to);
-                bound.expect("a view has the size of its type");
-            }
+            observe.end(*number, started, 1.0);
         }
     }
 

@@ -8,6 +8,7 @@ pub mod bounds;
 pub mod build;
 pub mod eval;
 pub mod index;
+pub mod parts;
 pub mod reduce;
 pub mod region;
 pub mod vector;
@@ -386,6 +387,8 @@ pub enum Step {
     Repeat {
         /// Number of turns.
         count: usize,
+        /// Parts that never meet (`parts`): each may go through all turns by itself. 1 where nothing is known.
+        parts: usize,
         /// The views that only this body uses, and what they are; sources come first.
         views: Vec<(Buf, View)>,
         /// Computes one turn.

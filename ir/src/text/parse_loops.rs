@@ -133,6 +133,11 @@ impl<'a> Parser<'a> {
             Kind::Word("repeat") => {
                 self.next();
                 let count = self.usize()?;
+                let mut parts = 1;
+                if self.take_word("in") {
+                    parts = self.usize()?;
+                    self.keyword("parts")?;
+                }
                 let mut views = vec![];
                 if self.take_word("with") {
                     views.push(self.view_def(names)?);
@@ -141,7 +146,12 @@ impl<'a> Parser<'a> {
                     }
                 }
                 let body = self.block_of_steps(names)?;
-                Ok(Step::Repeat { count, views, body })
+                Ok(Step::Repeat {
+                    count,
+                    parts,
+                    views,
+                    body,
+                })
             }
             Kind::Word("case") => {
                 self.next();

@@ -165,8 +165,16 @@ fn steps(f: &mut impl Write, names: &Names, list: &[Step], depth: usize) -> fmt:
                 indent(f, depth)?;
                 f.write_char('}')?;
             }
-            Step::Repeat { count, views, body } => {
+            Step::Repeat {
+                count,
+                parts,
+                views,
+                body,
+            } => {
                 write!(f, "repeat {count}")?;
+                if *parts != 1 {
+                    write!(f, " in {parts} parts")?;
+                }
                 for (i, (view, what)) in views.iter().enumerate() {
                     let sign = if i == 0 { " with" } else { "," };
                     write!(f, "{sign} {} = {}", names.buffer(*view), names.view(what))?;

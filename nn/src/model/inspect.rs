@@ -83,7 +83,11 @@ impl Model {
             step.run_profiled(&mut profile);
         }
         let mut times: Vec<(String, f64)> = vec![];
-        for row in profile.rows().iter().filter(|r| !r.control && r.count > 0) {
+        for row in profile
+            .rows()
+            .iter()
+            .filter(|r| !r.control && r.count > 0.0)
+        {
             let per_step = row.count as f64 / RUNS as f64;
             let seconds = row.best.as_secs_f64() * per_step;
             match times.iter_mut().find(|(from, _)| *from == row.from) {

@@ -75,17 +75,18 @@ pub(super) fn lower(
         return l.plain(group, from, out);
     };
     let operands = [l.stored(node.operands[0]), l.stored(node.operands[1])];
-    let mut bufs = if view.prefers_swap() {
+    let mut bufs = if view.prefers_swap(l.turns(operands[1])) {
         view.swap();
         [operands[1], operands[0]]
     } else {
         operands
     };
     view.settle();
-    let blocking = Blocking::choose(&view, &out.options);
+    let turns = l.turns(bufs[1]);
+    let blocking = Blocking::choose(&view, &out.options, turns);
     view.interleave(blocking.rows);
     let mut packed = None;
-    if view.needs_pack(&blocking) {
+    if view.needs_pack(&blocking, turns) {
         bufs[1] = pack(l, &view, &blocking, bufs[1], from, out);
         packed = Some(bufs[1]);
         view.packed(&blocking);

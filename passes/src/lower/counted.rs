@@ -134,12 +134,25 @@ impl GraphLowering<'_> {
         let mut lowering = GraphLowering::new(&turn.graph, &inputs);
         let outputs = turn.graph.outputs.iter();
         lowering.wanted = outputs.map(|o| o.value).zip(targets).collect();
+        let fixed = inputs
+            .iter()
+            .zip(&turn.sources)
+            .filter(|(_, source)| match source {
+                Source::Carry(k) => matches!(carries[*k], Carry::Fixed),
+                _ => false,
+            });
+        lowering.turns = (counted.turns, fixed.map(|(&b, _)| b).collect());
         lowering.run(&fuse(&turn.graph), out);
         let mut body = lowering.finish(out);
         let fixed = hoist(&mut body, out);
         self.steps.extend(fixed);
         let count = counted.turns;
-        self.steps.push(Step::Repeat { count, views, body });
+        self.steps.push(Step::Repeat {
+            count,
+            parts: 1,
+            views,
+            body,
+        });
         true
     }
 }

@@ -115,7 +115,10 @@ impl<'a> Host<'a> {
 
     fn step(&mut self, step: &Step) -> Result<(), LoopError> {
         match step {
-            Step::Launch { kernel, args, .. } => self.launch(self.p.kernel(*kernel), args)?,
+            Step::Launch { kernel, args, .. } => {
+                let k = self.p.kernel(*kernel);
+                self.launch(k, args, 0, k.grid())?
+            }
             Step::Copy { from, to } => {
                 let i = self.read(*from)?;
                 let bytes = self.memory[i].clone();
@@ -134,10 +137,20 @@ impl<'a> Host<'a> {
                     self.steps(cond)?;
                 }
             }
-            Step::Repeat { count, views, body } => {
-                for t in 0..*count {
-                    self.turn(views, t);
-                    self.steps(body)?;
+            Step::Repeat {
+                count,
+                parts,
+                views,
+                body,
+            } => {
+                for part in 0..*parts {
+                    for t in 0..*count {
+                        self.turn(views, t);
+                        match parts {
+                            1 => self.steps(body)?,
+                            _ => body.iter().try_for_each(|s| self.part(s, part, *parts))?,
+                        }
+                    }
                 }
             }
             Step::Case { index, branches } => {
@@ -147,6 +160,28 @@ impl<'a> Host<'a> {
             }
         }
         Ok(())
+    }
+
+    /// One part of a launch or a copy.
+    fn part(&mut self, step: &Step, part: usize, parts: usize) -> Result<(), LoopError> {
+        match step {
+            Step::Launch { kernel, args, .. } => {
+                let k = self.p.kernel(*kernel);
+                let items = k.grid() / parts;
+                self.launch(k, args, part * items, (part + 1) * items)
+            }
+            Step::Copy { from, to } => {
+                let i = self.read(*from)?;
+                self.refresh(*to);
+                let len = self.memory[i].len() / parts;
+                let run = part * len..(part + 1) * len;
+                let bytes = self.memory[i][run.clone()].to_vec();
+                self.memory[to.0 as usize][run].copy_from_slice(&bytes);
+                self.written(*to);
+                Ok(())
+            }
+            _ => unreachable!("parts are of launches and copies"),
+        }
     }
 
     /// Moves views to where they are in turn `t`.
@@ -159,7 +194,13 @@ impl<'a> Host<'a> {
         }
     }
 
-    fn launch(&mut self, k: &Kernel, args: &[Buf]) -> Result<(), LoopError> {
+    fn launch(
+        &mut self,
+        k: &Kernel,
+        args: &[Buf],
+        start: usize,
+        end: usize,
+    ) -> Result<(), LoopError> {
         for (p, &b) in k.params.iter().zip(args) {
             match p.access {
                 Access::Read => _ = self.read(b)?,
@@ -167,7 +208,7 @@ impl<'a> Host<'a> {
             }
         }
         let map: Vec<usize> = args.iter().map(|b| b.0 as usize).collect();
-        eval_kernel_on(k, &mut self.memory, &map, 0, k.grid())?;
+        eval_kernel_on(k, &mut self.memory, &map, start, end)?;
         let writes = |p: &&Param| p.access != Access::Read;
         for (_, &b) in k.params.iter().zip(args).filter(|(p, _)| writes(p)) {
             self.written(b);

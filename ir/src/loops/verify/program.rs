@@ -178,7 +178,18 @@ impl Checker<'_> {
                 self.defined = before;
                 Ok(())
             }
-            Step::Repeat { count, views, body } => self.repeat(*count, views, body),
+            Step::Repeat {
+                count,
+                parts,
+                views,
+                body,
+            } => {
+                self.repeat(*count, views, body)?;
+                let apart = *parts == 1 || parts::independent(self.p, views, body, *parts);
+                self.ensure(apart, "P6", || {
+                    format!("a repeat does not fall into {parts} parts")
+                })
+            }
             Step::Case { index, branches } => {
                 self.scalar(*index, DType::I32)?;
                 self.ensure(!branches.is_empty(), "P5", || "case has no branch".into())?;

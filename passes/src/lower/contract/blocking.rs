@@ -61,8 +61,8 @@ pub struct Item {
 }
 
 impl Blocking {
-    /// The blocking of a contraction on vectors of `lanes` lanes.
-    pub fn choose(view: &View, options: &Options) -> Blocking {
+    /// The blocking of a contraction of which B stays the same in so many turns of a loop.
+    pub fn choose(view: &View, options: &Options, turns: usize) -> Blocking {
         let lanes = options.lanes(view.dtype);
         let (m, n, k) = (view.m.count(), view.n.count(), view.k.count());
         let (rows, vectors, lanes) = register_tile(m, view.shared().unwrap_or(m), n, lanes);
@@ -82,12 +82,32 @@ impl Blocking {
             true => ITEMS,
             false => (SHARES * options.sharing).min(ITEMS),
         };
-        blocking.cut(view, size, items);
+        match turns > 1 && blocking.by_rows(view, size, SHARES * options.sharing) {
+            true => {}
+            false => blocking.cut(view, size, items, turns),
+        }
         blocking
     }
 
+    /// Blocks of few rows and all columns, where B stays in L2: threads then take rows through all turns of a loop, each
+    /// by itself. False where there are too few rows.
+    fn by_rows(&mut self, view: &View, size: usize, items: usize) -> bool {
+        let (m, n, k) = (view.m.count(), view.n.count(), view.k.count());
+        let high = m / self.rows;
+        let near = n * k * size <= NEAR && view.batch.count() == 1;
+        if !near || high < 2 || !m.is_multiple_of(self.rows) {
+            return false;
+        }
+        let even = (1..=items.min(high))
+            .rev()
+            .find(|&i| high.is_multiple_of(i));
+        self.row_tiles = even.map_or(high, |items| high / items);
+        self.column_tiles = n.div_ceil(self.width);
+        true
+    }
+
     /// Chooses the block: the least traffic per multiply-add among those of the right amount of work.
-    fn cut(&mut self, view: &View, size: usize, items: usize) {
+    fn cut(&mut self, view: &View, size: usize, items: usize, turns: usize) {
         let (m, n, k) = (view.m.count(), view.n.count(), view.k.count());
         let tile = (self.rows * self.width * k).max(1);
         let most = if self.whole { MOST_WORK.0 } else { MOST_WORK.1 };
@@ -108,7 +128,7 @@ impl Blocking {
             let even = (1..=most).rev().find(|&r| high.is_multiple_of(r));
             (t, even.filter(|_| exact).unwrap_or(most))
         };
-        let copied = self.spread(view) && !self.whole && !view.needs_pack(self);
+        let copied = self.spread(view) && !self.whole && !view.needs_pack(self, turns);
         let panel = match copied {
             true => COPIED * self.width,
             false => self.width,

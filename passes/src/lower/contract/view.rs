@@ -212,7 +212,7 @@ impl View {
         let shared = self.shared().unwrap_or(1);
         let long = self.k.extents.last().is_some_and(|&e| e > LONGEST);
         let innermost = self.k.last_edge().map(|i| i + 1) == Some(self.k.extents.len());
-        shared.is_multiple_of(4) && !self.prefers_swap() && !(innermost && long)
+        shared.is_multiple_of(4) && !self.prefers_swap(1) && !(innermost && long)
     }
 
     /// Extent of the axis along which rows share their window.
@@ -293,17 +293,18 @@ impl View {
     }
 
     /// Whether rows make better vectors than columns: the columns are too few.
-    pub fn prefers_swap(&self) -> bool {
+    pub fn prefers_swap(&self, turns: usize) -> bool {
         let minor = |f: &Flat| f.out.iter().any(|o| o.0 + 1 == self.rank);
         let (m, n) = (self.m.count(), self.n.count());
         if n < 4 {
             // Rows that lie along k are summed up by scalars, as they lie.
             return m > n && self.k.a.last() != Some(&1);
         }
-        // Rows that are few are laid out, and stored across, in less time than columns that do not follow each other.
+        // Rows that are few are laid out, and stored across, in less time than columns that do not follow each other, unless
+        // these are laid out once for many turns.
         let large = n * self.k.count() >= LARGE;
         let scattered = self.n.stride(&self.n.b) != Some(1) && self.along.is_none();
-        let few = scattered && (m < 4 || large && m <= FEW);
+        let few = scattered && turns == 1 && (m < 4 || large && m <= FEW);
         few || minor(&self.m) && !minor(&self.n) && m >= 8
     }
 
@@ -362,15 +363,16 @@ impl View {
     }
 
     /// Whether B must be laid out anew: its columns are not consecutive, do not fill a tile, or lie so far apart
-    /// that the rows of a panel would displace each other in the cache.
-    pub fn needs_pack(&self, blocking: &Blocking) -> bool {
+    /// that the rows of a panel would displace each other in the cache. It is used as it is in so many turns of a loop.
+    pub fn needs_pack(&self, blocking: &Blocking, turns: usize) -> bool {
         let (m, n) = (self.m.count(), self.n.count());
         if blocking.lanes == 1 && n < 4 {
             return false;
         }
+        let uses = m.saturating_mul(turns);
         let consecutive = self.n.stride(&self.n.b) == Some(1);
         let scattered =
-            blocking.whole && n * self.dtype.size() >= 2048 && self.k.count() >= 64 && m >= 512;
+            blocking.whole && n * self.dtype.size() >= 2048 && self.k.count() >= 64 && uses >= 512;
         // Loads of whole tiles from B as it is lie across lines.
         let uneven = !n.is_multiple_of(blocking.width) && m >= MANY;
         !consecutive || n < blocking.width || scattered || uneven
