@@ -88,7 +88,7 @@ impl Model {
             .iter()
             .filter(|r| !r.control && r.count > 0.0)
         {
-            let per_step = row.count as f64 / RUNS as f64;
+            let per_step = row.count / RUNS as f64;
             let seconds = row.best.as_secs_f64() * per_step;
             match times.iter_mut().find(|(from, _)| *from == row.from) {
                 Some((_, sum)) => *sum += seconds,
