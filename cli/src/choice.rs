@@ -3,7 +3,6 @@
 use anyhow::{Result, bail};
 use craneflow::nn::data::{Dataset, Labels};
 use craneflow::nn::engine::Options;
-use craneflow::nn::host::Feed;
 use craneflow::nn::loss::Loss;
 use craneflow::nn::metrics::Metric;
 use craneflow::nn::models::{BuiltIn, MODELS};
@@ -106,14 +105,6 @@ pub fn threads(threads: usize) -> Options {
     Options {
         threads,
         ..Options::default()
-    }
-}
-
-/// The labels of a data set in the form that a loss takes.
-pub fn labels(data: &Dataset) -> Feed<'_> {
-    match data.labels() {
-        Labels::Classes(ids) => ids.into(),
-        Labels::Values(values) => values.into(),
     }
 }
 

@@ -1,9 +1,9 @@
 //! `craneflow evaluate`
 
-use crate::choice::labels;
 use crate::saved::{self, DEFAULT_FILE};
 use crate::train::positive;
 use anyhow::Result;
+use craneflow::nn::data::source::Feeding;
 use std::path::PathBuf;
 
 /// Loss and metrics on the held-out part of a data set.
@@ -29,10 +29,8 @@ pub struct Args {
 pub fn run(args: &Args) -> Result<()> {
     let mut loaded = saved::load(&args.file, args.threads)?;
     let part = loaded.samples(args.data.as_deref(), args.train)?;
-    let x = [part.inputs().into()];
-    let found = loaded
-        .model
-        .evaluate_all(&x, &[labels(&part)], args.batch)?;
+    let batches = part.batches(&Feeding::in_order(args.batch));
+    let found = loaded.model.evaluate_pipeline(&batches)?;
     println!(
         "{} on {} samples of {}",
         loaded.origin.name(&args.file),

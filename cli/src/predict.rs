@@ -5,7 +5,7 @@ mod show;
 use crate::saved::{self, DEFAULT_FILE, Loaded};
 use anyhow::{Context, Error, Result, bail};
 use craneflow::nn::data::front::Unlabelled;
-use craneflow::nn::data::{self, Dataset, Labels, NpyArray};
+use craneflow::nn::data::{self, Labels, NpyArray, Source};
 use craneflow::nn::report::{probabilities_of, short};
 use ndarray::{ArrayD, Axis, Slice};
 use std::io::{Read, stdin};
@@ -84,10 +84,13 @@ pub fn run(args: &Args) -> Result<()> {
     let files: Vec<&PathBuf> = args.inputs.iter().chain(&args.input).collect();
     let (samples, held_out) = if files.is_empty() {
         let test = loaded.samples(args.data.as_deref(), false)?;
+        let count = args.limit.unwrap_or(10).min(test.len());
+        let rows: Vec<usize> = (0..count).collect();
         let samples = Samples {
-            x: test.inputs().clone(),
-            names: (0..test.len())
-                .map(|i| test.place(i).map_or(i.to_string(), str::to_string))
+            x: test.select(&rows).dataset()?.inputs().clone(),
+            names: rows
+                .iter()
+                .map(|&i| test.place(i).unwrap_or(i.to_string()))
                 .collect(),
             broken: vec![],
         };
@@ -95,8 +98,7 @@ pub fn run(args: &Args) -> Result<()> {
     } else {
         (read_all(&loaded, &files)?, None)
     };
-    let default = if held_out.is_some() { 10 } else { usize::MAX };
-    let count = args.limit.unwrap_or(default).min(samples.x.shape()[0]);
+    let count = args.limit.unwrap_or(usize::MAX).min(samples.x.shape()[0]);
     let x = samples.x.slice_axis(Axis(0), Slice::from(0..count));
     let outputs = loaded.model.predict(&x)?;
     let mut answers = answers(&loaded, &outputs, samples.names, held_out.as_ref());
@@ -184,7 +186,7 @@ fn answers(
     loaded: &Loaded,
     outputs: &ArrayD<f32>,
     names: Vec<String>,
-    held_out: Option<&Dataset>,
+    held_out: Option<&Source>,
 ) -> Vec<Answer> {
     let loss = loaded.model.loss();
     let classes = &loaded.classes;
@@ -212,7 +214,7 @@ fn answers(
     rows.enumerate().map(answer).collect()
 }
 
-fn label(loaded: &Loaded, data: &Dataset, sample: usize) -> String {
+fn label(loaded: &Loaded, data: &Source, sample: usize) -> String {
     match data.labels() {
         Labels::Values(y) => {
             let values = y.index_axis(Axis(0), sample);

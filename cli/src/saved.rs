@@ -5,7 +5,7 @@ use crate::choice::{Choice, parse_shape, shape_text};
 use anyhow::{Context, Result, bail};
 use craneflow::nn::checkpoint::{self, Checkpoint};
 use craneflow::nn::data::front::Front;
-use craneflow::nn::data::{DataError, Dataset, Split};
+use craneflow::nn::data::{DataError, Source, Split};
 use craneflow::nn::models::BuiltIn;
 use craneflow::nn::recipe::Recipe;
 use craneflow::nn::{Model, data};
@@ -48,14 +48,14 @@ pub struct Loaded {
 
 impl Loaded {
     /// The held-out or the training part of the data it was trained on, or of others.
-    pub fn samples(&self, other: Option<&str>, train: bool) -> Result<Dataset> {
-        let split = match (&self.origin, other) {
+    pub fn samples(&self, other: Option<&str>, train: bool) -> Result<Source> {
+        let split: Split<Source> = match (&self.origin, other) {
             (Origin::Recipe(_), Some(path)) => {
                 return Ok(self.front.labelled(Path::new(path), &self.classes)?);
             }
             (Origin::Recipe(recipe), None) => recipe.load_data()?.split,
-            (Origin::BuiltIn(_), other) => known(other.unwrap_or(&self.data))?,
-            (Origin::Program, Some(other)) if self.front == Front::Arrays => known(other)?,
+            (Origin::BuiltIn(_), other) => known(other.unwrap_or(&self.data))?.into(),
+            (Origin::Program, Some(other)) if self.front == Front::Arrays => known(other)?.into(),
             (Origin::Program, Some(other)) => {
                 return Ok(self.front.labelled(Path::new(other), &self.classes)?);
             }
@@ -86,7 +86,7 @@ pub fn known(name_or_path: &str) -> Result<Split> {
 }
 
 /// Lets every file of a model say which model it is and how samples become its inputs.
-pub fn describe(model: &mut Model, origin: &Origin, front: &Front, data: &Dataset) {
+pub fn describe(model: &mut Model, origin: &Origin, front: &Front, data: &Source) {
     match origin {
         Origin::BuiltIn(choice) => {
             model.set_note("model", choice.entry.name);
@@ -98,12 +98,12 @@ pub fn describe(model: &mut Model, origin: &Origin, front: &Front, data: &Datase
         }
         Origin::Program => {}
     }
-    model.set_note("input", shape_text(data.input_shape()));
-    model.set_samples(front, data);
+    model.set_note("input", shape_text(&data.input_shape()));
+    model.set_samples(front, data.name(), data.classes());
 }
 
 /// How many outputs a model needs for such labels.
-fn outputs(data: &Dataset) -> usize {
+fn outputs(data: &Source) -> usize {
     match data.labels() {
         data::Labels::Classes(_) => data.classes().len(),
         data::Labels::Values(y) => y.shape()[1..].iter().product(),

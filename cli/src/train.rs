@@ -1,13 +1,12 @@
 //! `craneflow train`
 
-use crate::choice::{Choice, Optimizer, labels, shape_text};
+use crate::choice::{Choice, Optimizer, shape_text};
 use crate::saved::{self, DEFAULT_FILE, Origin};
 use anyhow::{Context, Result, bail};
 use craneflow::nn::callbacks::{BackupAndRestore, Callback, CsvLogger, TensorBoard};
-use craneflow::nn::data::augment::Augment;
 use craneflow::nn::data::front::Front;
-use craneflow::nn::data::{self, DataError, Dataset, Pipeline, Split, Table};
-use craneflow::nn::host::Feed;
+use craneflow::nn::data::source::Feeding;
+use craneflow::nn::data::{self, Source, Split, Table};
 use craneflow::nn::recipe::Recipe;
 use craneflow::nn::report::Report;
 use craneflow::nn::{FitOptions, Model, Verbose};
@@ -85,17 +84,16 @@ pub struct Args {
 struct Job {
     origin: Origin,
     model: Model,
-    split: Split,
+    split: Split<Source>,
     /// What the training is watched by, else the held-out part.
-    validation: Option<Dataset>,
+    validation: Option<Source>,
     front: Front,
     /// The held-out rows, where the data are a table.
     rows: Option<Table>,
     epochs: usize,
-    batch: usize,
+    feeding: Feeding,
     class_weight: Vec<f32>,
     averages: bool,
-    augment: Option<Augment>,
     backup: Option<BackupAndRestore>,
     callbacks: Vec<Box<dyn Callback>>,
 }
@@ -131,12 +129,16 @@ pub fn run(args: &Args) -> Result<()> {
     let validation = job.validation.as_ref();
     let validation = validation.map(|part| format!(", {} for validation", part.len()));
     say!(
-        "Training {name} ({parameters} parameters) on {}: {} samples of {}, {} held out{}",
+        "Training {name} ({parameters} parameters) on {}: {} samples of {}, {} held out{}{}",
         job.split.train.name(),
         job.split.train.len(),
-        shape_text(job.split.train.input_shape()),
+        shape_text(&job.split.train.input_shape()),
         job.split.test.len(),
-        validation.unwrap_or_default()
+        validation.unwrap_or_default(),
+        match job.split.train {
+            Source::Memory(_) => "",
+            Source::Files(_) => ", read from their files in every epoch",
+        }
     );
     saved::describe(&mut job.model, &job.origin, &job.front, &job.split.train);
     let start = Instant::now();
@@ -144,8 +146,8 @@ pub fn run(args: &Args) -> Result<()> {
     fit(&mut job, args, board.as_mut())?;
     let epochs = job.model.epochs() - before;
     let time = start.elapsed().as_secs_f64();
-    let test = &job.split.test;
-    let found = job.model.evaluate(test.inputs(), labels(test))?;
+    let test = job.split.test.batches(&Feeding::in_order(32));
+    let found = job.model.evaluate_pipeline(&test)?;
     say!("{epochs} epochs in {time:.1} s");
     for (name, value) in &found {
         match name.as_str() {
@@ -161,7 +163,8 @@ pub fn run(args: &Args) -> Result<()> {
         let (train, test) = (&job.split.train, &job.split.test);
         let title = format!("{name} on {}", train.name());
         let (front, rows) = (&job.front, job.rows.as_ref());
-        let report = Report::collect(&title, &mut job.model, train, test, front, rows, job.batch)?;
+        let batch = job.feeding.batch_size;
+        let report = Report::collect(&title, &mut job.model, train, test, front, rows, batch)?;
         if let Some(folder) = &args.report {
             report.write(folder)?;
             say!("wrote {}", folder.join("index.html").display());
@@ -187,15 +190,17 @@ fn built_in(args: &Args) -> Result<Job> {
     Ok(Job {
         origin: Origin::BuiltIn(choice),
         model,
-        split,
+        split: split.into(),
         validation: None,
         front: Front::Arrays,
         rows: None,
         epochs: args.epochs.unwrap_or(few),
-        batch: args.batch.unwrap_or(32),
+        feeding: Feeding {
+            shuffle: true,
+            ..Feeding::in_order(args.batch.unwrap_or(32))
+        },
         class_weight: vec![],
         averages: false,
-        augment: None,
         backup: None,
         callbacks: vec![],
     })
@@ -228,9 +233,8 @@ fn described(args: &Args, path: &Path) -> Result<Job> {
         front: loaded.front,
         rows: loaded.rows,
         epochs: args.epochs.unwrap_or(recipe.training().epochs),
-        batch: args.batch.unwrap_or(recipe.training().batch_size),
+        feeding: recipe.feeding(args.batch.unwrap_or(recipe.training().batch_size)),
         averages: recipe.training().averages,
-        augment: recipe.augment().copied(),
         backup: recipe.training().backup.clone(),
         callbacks: recipe.callbacks()?,
         origin: Origin::Recipe(Box::new(recipe)),
@@ -248,10 +252,10 @@ fn fit(job: &mut Job, args: &Args, board: Option<&mut TensorBoard>) -> Result<()
     }
     let train = &job.split.train;
     let watched = job.validation.as_ref().unwrap_or(&job.split.test);
+    let watched = watched.batches(&Feeding::in_order(job.feeding.batch_size));
     let options = FitOptions {
-        batch_size: job.batch,
+        batch_size: job.feeding.batch_size,
         epochs: job.epochs,
-        validation_data: Some((watched.inputs().into(), labels(watched))),
         verbose: match (args.lines, args.live) {
             (true, _) => Verbose::Lines,
             (_, true) => Verbose::Live,
@@ -263,28 +267,9 @@ fn fit(job: &mut Job, args: &Args, board: Option<&mut TensorBoard>) -> Result<()
         backup: job.backup.take(),
         ..FitOptions::default()
     };
-    match job.augment {
-        None => job.model.fit(train.inputs(), labels(train), options)?,
-        Some(augment) => {
-            let batches = augmented(train, augment, job.batch)?;
-            job.model.fit_pipeline(&batches, None, options)?
-        }
-    };
+    let batches = train.batches(&job.feeding);
+    job.model.fit_pipeline(&batches, Some(&watched), options)?;
     Ok(())
-}
-
-/// Batches of pictures that are changed at random in every epoch.
-fn augmented(data: &Dataset, augment: Augment, batch: usize) -> Result<Pipeline, DataError> {
-    let arrays: [Feed<'_>; 2] = [data.inputs().into(), labels(data)];
-    let samples = Pipeline::from_arrays(&arrays)?;
-    let workers = std::thread::available_parallelism().map_or(1, usize::from);
-    let changed = samples
-        .shuffle(data.len())
-        .map_random(workers.min(4), move |mut sample, rng| {
-            sample[0] = augment.apply(&sample[0], rng);
-            Ok(sample)
-        });
-    Ok(changed.batch(batch).prefetch(2))
 }
 
 fn next_steps(args: &Args, data: &str) {

@@ -77,7 +77,8 @@ fn bright_and_dark(at: &Path) {
     model
         .fit(pictures.inputs(), pictures.labels(), options)
         .expect("trains");
-    model.set_samples(&Front::Images(size), &pictures);
+    let front = Front::Images(size);
+    model.set_samples(&front, pictures.name(), pictures.classes());
     model.save(at.join("m.safetensors")).expect("is written");
 }
 

@@ -37,7 +37,7 @@ use crate::metrics::Metric;
 use crate::optim::Tuned;
 use crate::rng::Rng;
 use crate::text::TextVectorization;
-use batches::Batches;
+use batches::{Batches, fitted_labels};
 use craneflow_ir::{Array, Graph, Verified};
 use ndarray::{ArrayD, Axis, concatenate};
 use network::Network;
@@ -220,10 +220,10 @@ impl Model {
         reports.map(|report| report.name).collect()
     }
 
-    /// Whether samples and labels are such as it is trained with.
-    pub(crate) fn fits(&self, x: Feed<'_>, y: Feed<'_>) -> Result<(), NnError> {
-        let targets = &self.training("fit")?.targets;
-        Batches::new(&self.network, &[x], Some((targets, &[y]))).map(|_| ())
+    /// Whether labels are such as it is trained with.
+    pub(crate) fn takes_labels(&self, y: Feed<'_>) -> Result<(), NnError> {
+        let (targets, samples) = (&self.training("fit")?.targets, y.rows());
+        fitted_labels(&self.network, targets, &[y], samples).map(|_| ())
     }
 
     /// How many epochs it was trained for.

@@ -294,12 +294,8 @@ fn texts_are_cut_into_words_characters_or_byte_pairs() {
     ] {
         let recipe = describe(tokens, 290).expect("is good");
         let data = recipe.load_data().expect("loads");
-        let first = data
-            .split
-            .train
-            .inputs()
-            .index_axis(ndarray::Axis(0), 0)
-            .to_owned();
+        let train = data.split.train.dataset().expect("is in memory");
+        let first = train.inputs().index_axis(ndarray::Axis(0), 0).to_owned();
         let count = first.iter().filter(|n| **n != 0.0).count();
         assert!((least..=most).contains(&count), "{tokens}: {first}");
         assert!(first.iter().all(|&n| n < 290.0), "{tokens}: {first}");
@@ -311,9 +307,10 @@ fn texts_are_cut_into_words_characters_or_byte_pairs() {
             verbose: craneflow_nn::Verbose::Silent,
             ..Default::default()
         };
-        let (x, y) = (data.split.train.inputs(), data.split.train.labels());
-        model.fit(x, y, options).expect("trains");
-        let test = &data.split.test;
+        model
+            .fit(train.inputs(), train.labels(), options)
+            .expect("trains");
+        let test = data.split.test.dataset().expect("is in memory");
         let found = model
             .evaluate(test.inputs(), test.labels())
             .expect("is judged");

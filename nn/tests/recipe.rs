@@ -54,20 +54,18 @@ fn a_description_is_built_and_trained() {
     let data = recipe.load_data().expect("the digits");
     let mut model = recipe.build(&data.split.train).expect("builds");
     assert_eq!(model.parameters().0, 40 + 2 * (36 * 8 + 8) + 90);
+    let [train, test] = [&data.split.train, &data.split.test].map(|part| part.dataset());
+    let (train, test) = (train.expect("is there"), test.expect("is there"));
     let options = FitOptions {
         epochs: recipe.training().epochs,
         batch_size: recipe.training().batch_size,
         verbose: Verbose::Silent,
         callbacks: recipe.callbacks().expect("are good"),
-        validation_data: Some((
-            data.split.test.inputs().into(),
-            data.split.test.labels().into(),
-        )),
+        validation_data: Some((test.inputs().into(), test.labels().into())),
         ..FitOptions::default()
     };
-    let x = data.split.train.inputs();
     let history = model
-        .fit(x, data.split.train.labels(), options)
+        .fit(train.inputs(), train.labels(), options)
         .expect("trains");
     assert!(history.last("val_accuracy").expect("is there") > 0.5);
     assert!(matches!(data.split.train.labels(), Labels::Classes(_)));
@@ -218,9 +216,9 @@ fn every_kind_of_setting() {
         verbose: Verbose::Silent,
         ..FitOptions::default()
     };
-    let x = data.split.train.inputs();
+    let train = data.split.train.dataset().expect("is in memory");
     let history = model
-        .fit(x, data.split.train.labels(), options)
+        .fit(train.inputs(), train.labels(), options)
         .expect("trains");
     let best = history
         .last("top_k_categorical_accuracy")
@@ -299,7 +297,8 @@ fn single_weights_have_rates_and_averages_take_their_place() {
             use_averages,
             ..FitOptions::default()
         };
-        let fitted = model.fit(data.inputs(), data.labels(), options);
+        let train = data.dataset().expect("is in memory");
+        let fitted = model.fit(train.inputs(), train.labels(), options);
         fitted.map(|_| (before, model)).map_err(|e| e.to_string())
     };
     let kernel = |model: &mut craneflow_nn::Model| model.weight("conv.kernel").expect("is there");

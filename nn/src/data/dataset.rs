@@ -3,6 +3,7 @@
 use ndarray::{ArrayD, Axis, IxDyn, Slice};
 
 use super::DataError;
+use super::division::{Division, Samples};
 use crate::rng::Rng;
 
 /// What a model is to predict, one row a sample.
@@ -27,13 +28,36 @@ pub struct Dataset {
     places: Vec<String>,
 }
 
+impl Labels {
+    /// The number of samples.
+    pub fn len(&self) -> usize {
+        match self {
+            Labels::Classes(ids) => ids.len(),
+            Labels::Values(values) => values.shape()[0],
+        }
+    }
+
+    /// Whether there are no samples.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The labels at `indices`, in that order. Panics where an index is not below [`Labels::len`].
+    pub fn select(&self, indices: &[usize]) -> Labels {
+        match self {
+            Labels::Classes(ids) => Labels::Classes(ids.select(Axis(0), indices)),
+            Labels::Values(values) => Labels::Values(values.select(Axis(0), indices)),
+        }
+    }
+}
+
 /// A data set to learn from and one, of the same kind, to be judged by.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Split {
+pub struct Split<T = Dataset> {
     /// To learn from.
-    pub train: Dataset,
+    pub train: T,
     /// Held out.
-    pub test: Dataset,
+    pub test: T,
 }
 
 impl Dataset {
@@ -187,6 +211,17 @@ impl Dataset {
         }
     }
 
+    /// With inputs in row-major order.
+    pub(super) fn row_major(self) -> Dataset {
+        match self.inputs.is_standard_layout() {
+            true => self,
+            false => Dataset {
+                inputs: self.inputs.as_standard_layout().into_owned(),
+                ..self
+            },
+        }
+    }
+
     /// The samples in an order drawn from `seed`.
     pub fn shuffle(&self, seed: u64) -> Dataset {
         self.select(&Rng::new(seed).permutation(self.len()))
@@ -194,14 +229,10 @@ impl Dataset {
 
     /// The samples at `indices`, in that order. Panics where an index is not below [`Dataset::len`].
     pub fn select(&self, indices: &[usize]) -> Dataset {
-        let labels = match &self.labels {
-            Labels::Classes(ids) => Labels::Classes(ids.select(Axis(0), indices)),
-            Labels::Values(values) => Labels::Values(values.select(Axis(0), indices)),
-        };
         Dataset {
             name: self.name.clone(),
             inputs: self.inputs.select(Axis(0), indices),
-            labels,
+            labels: self.labels.select(indices),
             classes: self.classes.clone(),
             places: match self.places.is_empty() {
                 true => vec![],
@@ -212,8 +243,7 @@ impl Dataset {
 
     /// Holds out `fraction` of the samples, rounded to whole ones; both parts are in random order.
     pub fn train_test_split(&self, seed: u64, fraction: f64) -> Result<Split, DataError> {
-        let mut quota = [held_out(self.len(), fraction)];
-        self.split(seed, fraction, &mut quota, |_| 0)
+        Ok(self.split(&self.samples().share(seed, fraction, false)?))
     }
 
     /// Holds out `fraction` of each class, rounded to whole samples; both parts are in random order.
@@ -222,91 +252,34 @@ impl Dataset {
         seed: u64,
         fraction: f64,
     ) -> Result<Split, DataError> {
-        let Labels::Classes(ids) = &self.labels else {
-            return Err(DataError::NoClasses {
-                name: self.name.clone(),
-            });
-        };
-        let mut counts = vec![0; self.classes.len()];
-        ids.iter().for_each(|&id| counts[id as usize] += 1);
-        let mut quota: Vec<usize> = counts.into_iter().map(|n| held_out(n, fraction)).collect();
-        self.split(seed, fraction, &mut quota, |sample| ids[[sample]] as usize)
+        Ok(self.split(&self.samples().share(seed, fraction, true)?))
     }
 
     /// `folds` splits: in each, another part of about equal size is held out, so that every sample is
     /// held out once.
     pub fn k_fold(&self, seed: u64, folds: usize) -> Result<Vec<Split>, DataError> {
-        self.folds(folds, Rng::new(seed).permutation(self.len()))
+        let divisions = self.samples().folds(seed, folds, false)?;
+        Ok(divisions.iter().map(|d| self.split(d)).collect())
     }
 
     /// As [`Dataset::k_fold`], with each class spread evenly over the folds.
     pub fn k_fold_stratified(&self, seed: u64, folds: usize) -> Result<Vec<Split>, DataError> {
-        let Labels::Classes(ids) = &self.labels else {
-            return Err(DataError::NoClasses {
-                name: self.name.clone(),
-            });
-        };
-        let mut order = Rng::new(seed).permutation(self.len());
-        // Stable: within a class the order stays random.
-        order.sort_by_key(|&sample| ids[[sample]]);
-        self.folds(folds, order)
+        let divisions = self.samples().folds(seed, folds, true)?;
+        Ok(divisions.iter().map(|d| self.split(d)).collect())
     }
 
-    /// Deals the samples out to the folds in turn.
-    fn folds(&self, folds: usize, order: Vec<usize>) -> Result<Vec<Split>, DataError> {
-        if folds < 2 || folds > self.len() {
-            return Err(DataError::Folds {
-                name: self.name.clone(),
-                folds,
-                samples: self.len(),
-            });
+    fn samples(&self) -> Samples<'_> {
+        Samples {
+            name: &self.name,
+            labels: &self.labels,
+            classes: self.classes.len(),
         }
-        let part = |fold: usize, held: bool| {
-            let dealt = order.iter().enumerate();
-            let chosen = dealt.filter(|(i, _)| (i % folds == fold) == held);
-            self.select(&chosen.map(|(_, &sample)| sample).collect::<Vec<_>>())
-        };
-        let split = |fold: usize| Split {
-            train: part(fold, false),
-            test: part(fold, true),
-        };
-        Ok((0..folds).map(split).collect())
     }
 
-    /// Walks the samples in random order and holds out the first `quota` of each stratum.
-    fn split(
-        &self,
-        seed: u64,
-        fraction: f64,
-        quota: &mut [usize],
-        stratum: impl Fn(usize) -> usize,
-    ) -> Result<Split, DataError> {
-        let (mut train, mut test) = (Vec::new(), Vec::new());
-        for sample in Rng::new(seed).permutation(self.len()) {
-            match &mut quota[stratum(sample)] {
-                0 => train.push(sample),
-                left => {
-                    *left -= 1;
-                    test.push(sample);
-                }
-            }
+    fn split(&self, (train, test): &Division) -> Split {
+        Split {
+            train: self.select(train),
+            test: self.select(test),
         }
-        if train.is_empty() || test.is_empty() {
-            let (name, samples) = (self.name.clone(), self.len());
-            return Err(DataError::Fraction {
-                name,
-                fraction,
-                samples,
-            });
-        }
-        Ok(Split {
-            train: self.select(&train),
-            test: self.select(&test),
-        })
     }
-}
-
-/// How many of `n` samples `fraction` is; none for a fraction that is no number.
-fn held_out(n: usize, fraction: f64) -> usize {
-    (n as f64 * fraction).round().clamp(0.0, n as f64) as usize
 }

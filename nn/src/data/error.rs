@@ -18,6 +18,14 @@ pub enum DataError {
         /// What the system said.
         source: std::io::Error,
     },
+    /// A file that is not what it was when the data set was opened.
+    #[error(
+        "{}: changed since the training began; leave the files alone while it runs, and begin anew", path.display()
+    )]
+    Changed {
+        /// The file.
+        path: PathBuf,
+    },
     /// Neither a name nor a path.
     #[error(
         "`{name}` is neither the name of a bundled data set (digits) nor an existing file or folder\n{hint}"

@@ -72,12 +72,6 @@ impl ClassFolder {
         Ok(())
     }
 
-    /// The files, as people know them.
-    pub(super) fn places(&self) -> Vec<String> {
-        let file = |(path, _): &(PathBuf, i32)| path.display().to_string();
-        self.files.iter().map(file).collect()
-    }
-
     /// The numbers of the classes of all files.
     pub fn labels(&self) -> Labels {
         let ids: Vec<i32> = self.files.iter().map(|(_, id)| *id).collect();

@@ -5,9 +5,11 @@ use super::folder::{self, ClassFolder};
 use super::images::{self, ImageSize};
 use super::prepare::Prepared;
 use super::sounds::{self, SoundFormat};
+use super::source::IN_MEMORY;
+use super::stored::{Format, Stored};
 use super::table::Table;
 use super::text::{self, Vocabulary};
-use super::{DataError, Dataset, npy};
+use super::{DataError, Source, npy};
 use ndarray::{Array2, ArrayD, IxDyn};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
@@ -181,23 +183,26 @@ impl Front {
         }
     }
 
-    /// Reads samples with their labels; `classes` are those of the model, none for values.
-    pub fn labelled(&self, path: &Path, classes: &[String]) -> Result<Dataset, DataError> {
+    /// Reads samples with their labels; `classes` are those of the model, none for values. Files that are a sample
+    /// each stay where they are if they are more than [`IN_MEMORY`].
+    pub fn labelled(&self, path: &Path, classes: &[String]) -> Result<Source, DataError> {
         match self {
-            Front::Arrays => Ok(super::load(path)?.test),
+            Front::Arrays => Ok(super::load(path)?.test.into()),
             Front::Table {
                 delimiter,
                 prepared,
-            } => Ok(prepared.dataset(&Table::read(path, *delimiter)?)?.0),
+            } => Ok(prepared.dataset(&Table::read(path, *delimiter)?)?.0.into()),
             Front::Images(size) => {
                 let mut folder = ClassFolder::open(path, &images::ENDINGS)?;
                 folder.renumber(classes)?;
-                images::load(&folder, &super::stem(path), *size)
+                let format = Format::Image(*size);
+                Source::within(Stored::open(&folder, super::stem(path), format)?, IN_MEMORY)
             }
             Front::Sounds(format) => {
                 let mut folder = ClassFolder::open(path, &sounds::ENDINGS)?;
                 folder.renumber(classes)?;
-                sounds::load(&folder, &super::stem(path), *format)
+                let format = Format::Sound(*format);
+                Source::within(Stored::open(&folder, super::stem(path), format)?, IN_MEMORY)
             }
             Front::Text {
                 column,
@@ -211,7 +216,7 @@ impl Front {
                     .map(|row| column.word(row).unwrap_or_default())
                     .collect();
                 let inputs = self.texts(texts.iter().map(String::as_str));
-                labels.labelled(&table, inputs)
+                Ok(labels.labelled(&table, inputs)?.into())
             }
         }
     }

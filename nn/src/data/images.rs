@@ -1,12 +1,12 @@
 //! Pictures: files (PNG, JPEG) and sizes.
 
 use super::folder::ClassFolder;
+use super::stored::{Format, Stored};
 use super::{DataError, Dataset, bytes};
 use craneflow_ir::Array;
-use ndarray::{ArrayD, IxDyn};
-use std::io::Cursor;
-use std::path::{Path, PathBuf};
-use std::thread;
+use std::fs::File;
+use std::io::{BufRead, BufReader, Cursor, Seek};
+use std::path::Path;
 
 /// The size that pictures are brought to.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, serde::Serialize, serde::Deserialize)]
@@ -27,14 +27,6 @@ struct Raw {
     pixels: Vec<u8>,
 }
 
-impl Raw {
-    /// Whether proportions change by more than a fiftieth.
-    fn is_stretched(&self, size: ImageSize) -> bool {
-        let (a, b) = (self.height * size.width, self.width * size.height);
-        a.abs_diff(b) * 50 > a.max(b)
-    }
-}
-
 /// Largest number of pixels of a picture that is decoded.
 const LIMIT: usize = 1 << 28;
 
@@ -50,9 +42,22 @@ pub fn decode(bytes: &[u8], path: &Path, size: ImageSize) -> Result<Array, DataE
 }
 
 fn raw(bytes: &[u8], path: &Path) -> Result<Raw, DataError> {
+    match format(bytes, path)? {
+        Picture::Png => png(bytes, path),
+        Picture::Jpeg => jpeg(bytes, path),
+    }
+}
+
+enum Picture {
+    Png,
+    Jpeg,
+}
+
+/// What a file is that begins with these bytes.
+fn format(bytes: &[u8], path: &Path) -> Result<Picture, DataError> {
     match bytes {
-        [0x89, b'P', b'N', b'G', ..] => png(bytes, path),
-        [0xFF, 0xD8, ..] => jpeg(bytes, path),
+        [0x89, b'P', b'N', b'G', ..] => Ok(Picture::Png),
+        [0xFF, 0xD8, ..] => Ok(Picture::Jpeg),
         _ => Err(DataError::Magic {
             path: path.into(),
             format: "a PNG or JPEG picture",
@@ -79,59 +84,33 @@ pub const ENDINGS: [&str; 3] = ["png", "jpg", "jpeg"];
 
 /// Reads the pictures of a folder with one folder for each class: `[pictures, height, width, channels]`.
 pub fn load(folder: &ClassFolder, name: &str, size: ImageSize) -> Result<Dataset, DataError> {
-    Ok(load_warning(folder, name, size)?.0)
+    Stored::open(folder, name, Format::Image(size))?.load()
 }
 
-/// [`load`], and what its pictures lost, for people to read.
-pub(crate) fn load_warning(
-    folder: &ClassFolder,
-    name: &str,
-    size: ImageSize,
-) -> Result<(Dataset, Option<String>), DataError> {
-    let each = size.height * size.width * size.channels;
-    let mut pixels = vec![0.0; folder.files.len() * each];
-    // Every thread reads a part, and the first error in the order of the files counts.
-    let threads = thread::available_parallelism().map_or(1, usize::from);
-    let part = folder.files.len().div_ceil(threads).max(1);
-    let read = |files: &[(PathBuf, i32)], pixels: &mut [f32]| {
-        let mut stretched = vec![];
-        for ((file, _), place) in files.iter().zip(pixels.chunks_mut(each.max(1))) {
-            let raw = raw(&bytes::read(file)?, file)?;
-            if raw.is_stretched(size) {
-                stretched.push(file.clone());
-            }
-            let values = floats(&resized(&raw, size)).collect::<Vec<f32>>();
-            place.copy_from_slice(&values);
-        }
-        Ok(stretched)
+/// Whether proportions change by more than a fiftieth; only the beginning of the file is read.
+pub(super) fn is_stretched(path: &Path, size: ImageSize) -> Result<bool, DataError> {
+    let io = |source| DataError::Io {
+        path: path.into(),
+        source,
     };
-    let parts: Vec<Result<Vec<PathBuf>, DataError>> = thread::scope(|scope| {
-        let files = folder.files.chunks(part);
-        let places = pixels.chunks_mut((part * each).max(1));
-        let spawn = |(files, pixels)| scope.spawn(move || read(files, pixels));
-        let running: Vec<_> = files.zip(places).map(spawn).collect();
-        let joined = running.into_iter().map(|t| t.join());
-        joined
-            .map(|part| part.unwrap_or(Err(DataError::Worker)))
-            .collect()
-    });
-    let parts = parts.into_iter().collect::<Result<Vec<_>, _>>()?;
-    let stretched = parts.concat();
-    let shape = IxDyn(&[folder.files.len(), size.height, size.width, size.channels]);
-    let inputs = ArrayD::from_shape_vec(shape, pixels).expect("all have one size");
-    let data = Dataset::new(name, inputs, folder.labels(), folder.classes.clone())?;
-    let data = data.placed_at(folder.places());
-    let warning = stretched.first().map(|first| {
-        format!(
-            "{} of {} pictures have other proportions than {} by {} and are stretched, such as {}",
-            stretched.len(),
-            folder.files.len(),
-            size.height,
-            size.width,
-            first.display()
-        )
-    });
-    Ok((data, warning))
+    let mut file = BufReader::new(File::open(path).map_err(io)?);
+    let (height, width) = match format(file.fill_buf().map_err(io)?, path)? {
+        Picture::Png => {
+            let reader = png_decoder(file).read_info();
+            let reader = reader.map_err(|source| png_error(path, source))?;
+            let info = reader.info();
+            (info.height as usize, info.width as usize)
+        }
+        Picture::Jpeg => {
+            let mut decoder = zune_jpeg::JpegDecoder::new(file);
+            let decoded = decoder.decode_headers();
+            decoded.map_err(|e| jpeg_error(path, e.to_string()))?;
+            let (width, height) = decoder.dimensions().unwrap_or((0, 0));
+            (height, width)
+        }
+    };
+    let (a, b) = (height * size.width, width * size.height);
+    Ok(a.abs_diff(b) * 50 > a.max(b))
 }
 
 /// The numbers of an `f32` array.
@@ -140,16 +119,32 @@ pub(crate) fn floats(array: &Array) -> impl Iterator<Item = f32> + '_ {
     array.bytes().chunks_exact(4).map(word)
 }
 
-fn png(bytes: &[u8], path: &Path) -> Result<Raw, DataError> {
-    let wrong = |source| DataError::Png {
+fn png_decoder<R: BufRead + Seek>(file: R) -> png::Decoder<R> {
+    let mut decoder = png::Decoder::new(file);
+    decoder.set_transformations(png::Transformations::normalize_to_color8());
+    decoder
+}
+
+fn png_error(path: &Path, source: png::DecodingError) -> DataError {
+    DataError::Png {
         path: path.into(),
         row: 0,
         at: 0,
         source,
-    };
-    let mut decoder = png::Decoder::new(Cursor::new(bytes));
-    decoder.set_transformations(png::Transformations::normalize_to_color8());
-    let mut reader = decoder.read_info().map_err(wrong)?;
+    }
+}
+
+fn jpeg_error(path: &Path, message: String) -> DataError {
+    DataError::Damaged {
+        path: path.into(),
+        format: "JPEG",
+        message,
+    }
+}
+
+fn png(bytes: &[u8], path: &Path) -> Result<Raw, DataError> {
+    let wrong = |source| png_error(path, source);
+    let mut reader = png_decoder(Cursor::new(bytes)).read_info().map_err(wrong)?;
     let size = reader.output_buffer_size().filter(|n| *n <= 4 * LIMIT);
     let size = size.ok_or_else(|| too_large(path))?;
     let mut pixels = vec![0; size];
@@ -164,11 +159,7 @@ fn png(bytes: &[u8], path: &Path) -> Result<Raw, DataError> {
 }
 
 fn jpeg(bytes: &[u8], path: &Path) -> Result<Raw, DataError> {
-    let wrong = |message: String| DataError::Damaged {
-        path: path.into(),
-        format: "JPEG",
-        message,
-    };
+    let wrong = |message: String| jpeg_error(path, message);
     let mut decoder = zune_jpeg::JpegDecoder::new(Cursor::new(bytes));
     decoder.decode_headers().map_err(|e| wrong(e.to_string()))?;
     let (width, height) = decoder.dimensions().unwrap_or((0, 0));

@@ -34,6 +34,7 @@ mod bytes;
 pub mod cifar;
 pub mod csv;
 mod dataset;
+mod division;
 mod error;
 pub mod folder;
 pub mod front;
@@ -47,6 +48,8 @@ pub mod pipeline;
 pub mod prepare;
 mod sheet;
 pub mod sounds;
+pub mod source;
+pub mod stored;
 pub mod table;
 #[cfg(test)]
 mod tests;
@@ -59,6 +62,7 @@ pub use array::NpyArray;
 pub use dataset::{Dataset, Labels, Split};
 pub use error::{CellProblem, DataError};
 pub use pipeline::Pipeline;
+pub use source::Source;
 pub use table::Table;
 
 /// The environment variable with the folder in which [`load`] looks for data sets by name.

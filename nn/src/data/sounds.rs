@@ -1,8 +1,8 @@
 //! Sounds: WAV files, mixed to one channel and brought to one length.
 
 use super::folder::ClassFolder;
+use super::stored::{Format, Stored};
 use super::{DataError, Dataset, bytes};
-use ndarray::{ArrayD, IxDyn};
 use serde::{Deserialize, Serialize};
 use std::io::Cursor;
 use std::path::Path;
@@ -36,11 +36,7 @@ pub fn read(path: impl AsRef<Path>) -> Result<Sound, DataError> {
 
 /// The sound with these bytes; `path` is for messages.
 pub fn parse(bytes: &[u8], path: &Path) -> Result<Sound, DataError> {
-    let wrong = |source: hound::Error| DataError::Damaged {
-        path: path.into(),
-        format: "WAV",
-        message: source.to_string(),
-    };
+    let wrong = |source: hound::Error| damaged(path, &source);
     let mut reader = hound::WavReader::new(Cursor::new(bytes)).map_err(wrong)?;
     let spec = reader.spec();
     let all: Result<Vec<f32>, hound::Error> = match spec.sample_format {
@@ -65,13 +61,7 @@ pub fn parse(bytes: &[u8], path: &Path) -> Result<Sound, DataError> {
 impl Sound {
     /// The samples in a format; `path` is for messages.
     pub fn fitted(mut self, format: SoundFormat, path: &Path) -> Result<Vec<f32>, DataError> {
-        if self.rate != format.rate {
-            return Err(DataError::SoundRate {
-                path: path.into(),
-                found: self.rate,
-                expected: format.rate,
-            });
-        }
+        rate(path, self.rate, format)?;
         self.samples.resize(format.length, 0.0);
         Ok(self.samples)
     }
@@ -79,12 +69,36 @@ impl Sound {
 
 /// Reads the sounds of a folder with one folder for each class: `[sounds, length, 1]`.
 pub fn load(folder: &ClassFolder, name: &str, format: SoundFormat) -> Result<Dataset, DataError> {
-    let mut samples = vec![];
-    for (file, _) in &folder.files {
-        samples.extend(read(file)?.fitted(format, file)?);
+    Stored::open(folder, name, Format::Sound(format))?.load()
+}
+
+/// Refuses a file that does not begin as a sound of the format does.
+pub(super) fn look(path: &Path, format: SoundFormat) -> Result<(), DataError> {
+    let reader = hound::WavReader::open(path).map_err(|e| match e {
+        hound::Error::IoError(source) => DataError::Io {
+            path: path.into(),
+            source,
+        },
+        other => damaged(path, &other),
+    })?;
+    rate(path, reader.spec().sample_rate, format)
+}
+
+fn damaged(path: &Path, source: &hound::Error) -> DataError {
+    DataError::Damaged {
+        path: path.into(),
+        format: "WAV",
+        message: source.to_string(),
     }
-    let shape = IxDyn(&[folder.files.len(), format.length, 1]);
-    let inputs = ArrayD::from_shape_vec(shape, samples).expect("all have one length");
-    let data = Dataset::new(name, inputs, folder.labels(), folder.classes.clone())?;
-    Ok(data.placed_at(folder.places()))
+}
+
+fn rate(path: &Path, found: u32, format: SoundFormat) -> Result<(), DataError> {
+    match found == format.rate {
+        true => Ok(()),
+        false => Err(DataError::SoundRate {
+            path: path.into(),
+            found,
+            expected: format.rate,
+        }),
+    }
 }

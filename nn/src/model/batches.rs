@@ -38,25 +38,7 @@ impl<'a> Batches<'a> {
             arrays.push(fitted(name, feed, input.batch(samples))?);
         }
         if let Some((targets, labels)) = labels {
-            if labels.len() != targets.len() {
-                return Err(NnError::LabelCount {
-                    expected: targets.len(),
-                    found: labels.len(),
-                });
-            }
-            for (i, (target, y)) in targets.iter().zip(labels).enumerate() {
-                if y.rows() != samples {
-                    let y = y.rows();
-                    return Err(NnError::Samples { x: samples, y });
-                }
-                let output = network.output_type(i, samples);
-                let y = fitted(&numbered("y", i), y, target.loss.labels(&output));
-                let y = y.map_err(|error| labels_of(network.output_name(i), &output, error))?;
-                if let Some(classes) = target.loss.classes(&output) {
-                    check_classes(&y, classes)?;
-                }
-                arrays.push(y);
-            }
+            arrays.extend(fitted_labels(network, targets, labels, samples)?);
         }
         Ok(Batches {
             arrays,
@@ -138,6 +120,36 @@ impl<'a> Batches<'a> {
         }
         Ok(())
     }
+}
+
+/// The labels of so many samples as the losses take them.
+pub(super) fn fitted_labels<'a>(
+    network: &Network,
+    targets: &[Target],
+    labels: &'a [Feed<'_>],
+    samples: usize,
+) -> Result<Vec<Feed<'a>>, NnError> {
+    if labels.len() != targets.len() {
+        return Err(NnError::LabelCount {
+            expected: targets.len(),
+            found: labels.len(),
+        });
+    }
+    let mut arrays = vec![];
+    for (i, (target, y)) in targets.iter().zip(labels).enumerate() {
+        if y.rows() != samples {
+            let y = y.rows();
+            return Err(NnError::Samples { x: samples, y });
+        }
+        let output = network.output_type(i, samples);
+        let y = fitted(&numbered("y", i), y, target.loss.labels(&output));
+        let y = y.map_err(|error| labels_of(network.output_name(i), &output, error))?;
+        if let Some(classes) = target.loss.classes(&output) {
+            check_classes(&y, classes)?;
+        }
+        arrays.push(y);
+    }
+    Ok(arrays)
 }
 
 /// The feed as the type that is wanted: numbers are converted, axes of extent 1 at the end may be

@@ -5,7 +5,6 @@ use super::weighting::weights;
 use crate::data::pipeline::{Pass, Pipeline, Samples as Stream};
 use crate::error::NnError;
 use crate::host::Feed;
-use crate::rng::Rng;
 use craneflow_ir::Array;
 use std::ops::Range;
 
@@ -65,11 +64,7 @@ impl Feeder for Samples<'_> {
     }
 
     fn begin(&mut self, seed: u64, epoch: u64, skip: usize) -> Result<(), NnError> {
-        self.order = match self.shuffle {
-            // Weights use the streams from 0 on.
-            true => Rng::stream(seed, (1 << 63) | epoch).permutation(self.count),
-            false => (0..self.count).collect(),
-        };
+        self.order = Pipeline::order(Pass { seed, epoch }, self.count, self.shuffle);
         self.at = (skip * self.batch_size).min(self.count);
         Ok(())
     }
@@ -139,11 +134,7 @@ impl Feeder for Streamed {
     }
 
     fn begin(&mut self, seed: u64, epoch: u64, skip: usize) -> Result<(), NnError> {
-        let mut stream = self.pipeline.open(Pass { seed, epoch })?;
-        for _ in 0..skip {
-            stream.next().transpose()?;
-        }
-        self.open = Some(stream);
+        self.open = Some(self.pipeline.open_at(Pass { seed, epoch }, skip)?);
         Ok(())
     }
 

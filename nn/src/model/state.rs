@@ -2,7 +2,6 @@
 
 use super::{History, Model, architecture, targets};
 use crate::checkpoint::{Checkpoint, read};
-use crate::data::Dataset;
 use crate::data::front::Front;
 use crate::error::{Names, NnError};
 use crate::text::TextVectorization;
@@ -41,10 +40,10 @@ impl Model {
 
     /// Lets files of the model say what its samples are: how files become inputs, the names of the classes and
     /// of the data. `craneflow predict` and `evaluate` go by it.
-    pub fn set_samples(&mut self, front: &Front, data: &Dataset) {
+    pub fn set_samples(&mut self, front: &Front, name: &str, classes: &[String]) {
         self.set_note("front", front.to_json());
-        self.set_note("classes", data.classes().join("\n"));
-        self.set_note("data", data.name());
+        self.set_note("classes", classes.join("\n"));
+        self.set_note("data", name);
     }
 
     /// What `save` writes.

@@ -2,11 +2,13 @@
 
 mod load;
 
+pub(super) use load::HeldOut;
 pub use load::Loaded;
 
 use crate::data;
 use crate::data::augment::Augment;
 use crate::data::prepare::{Missing, Preparation, Scale, Task};
+use crate::data::source::IN_MEMORY;
 use crate::data::text::Unit;
 use crate::describe::document::{FromNode, Node, RecipeError, Section, among};
 use crate::text::BytePairs;
@@ -21,6 +23,12 @@ pub(super) struct DataPlan {
     /// The share of what is not held out that trainings are watched by.
     validation: Option<f64>,
     seed: u64,
+    /// Into how many parts samples are divided for cross-validation.
+    pub folds: Option<usize>,
+    /// Bytes of samples of files that are kept in memory.
+    in_memory: usize,
+    /// Threads that read and augment; 0 is as many as suit.
+    pub workers: usize,
     kind: Kind,
 }
 
@@ -86,6 +94,12 @@ pub(super) fn plan(s: &Section<'_>, folder: &Path) -> Result<DataPlan, RecipeErr
             return Err(node.unknown(word, &["known", "table", "images", "sounds", "text"]));
         }
     };
+    let in_memory = match kind {
+        // What is not said of other kinds is an unknown key.
+        Kind::Images { .. } | Kind::Sounds { .. } => s.get::<usize>("cache_mib")?,
+        _ => None,
+    };
+    let in_memory = in_memory.map_or(IN_MEMORY, |mib| mib.saturating_mul(1 << 20));
     Ok(DataPlan {
         train: match known {
             true => train,
@@ -101,6 +115,12 @@ pub(super) fn plan(s: &Section<'_>, folder: &Path) -> Result<DataPlan, RecipeErr
             })?
             .flatten(),
         seed: s.or("seed", 0)?,
+        folds: s.with("folds", |node| match usize::from_node(node)? {
+            folds if folds >= 2 => Ok(folds),
+            _ => Err(node.error("expected at least 2 parts")),
+        })?,
+        in_memory,
+        workers: above_zero(s, "workers")?.unwrap_or(0),
         kind,
     })
 }

@@ -31,7 +31,8 @@ pub use training::TrainingPlan;
 use crate::callbacks::Callback;
 use crate::data::augment::Augment;
 use crate::data::front::Front;
-use crate::data::{DataError, Dataset, Labels};
+use crate::data::source::Feeding;
+use crate::data::{DataError, Labels, Source};
 use crate::describe::document::{self, Node, Section};
 use crate::engine::Options;
 use crate::error::NnError;
@@ -133,15 +134,40 @@ impl Recipe {
         self.augment.as_ref()
     }
 
-    /// Reads the samples.
+    /// Into how many parts the samples are to be divided for cross-validation, if they are.
+    pub fn folds(&self) -> Option<usize> {
+        self.data.folds
+    }
+
+    /// How batches are made for training, of so many samples.
+    pub fn feeding(&self, batch_size: usize) -> Feeding {
+        Feeding {
+            batch_size,
+            shuffle: true,
+            augment: self.augment,
+            workers: self.data.workers,
+        }
+    }
+
+    /// Reads the samples, or opens their files where they are more than `cache_mib` says.
     pub fn load_data(&self) -> Result<Loaded, NnError> {
+        self.load(data::HeldOut::Described)
+    }
+
+    /// The samples of which part `fold`, from 0, of `folds` is held out, and nothing else: what `test` names is not
+    /// looked at. What is learnt about the data is learnt from the other parts.
+    pub fn load_fold(&self, fold: usize, folds: usize) -> Result<Loaded, NnError> {
+        self.load(data::HeldOut::Fold(fold, folds))
+    }
+
+    fn load(&self, held_out: data::HeldOut) -> Result<Loaded, NnError> {
         let folder = self.path.parent().unwrap_or(Path::new(""));
         document::read(&self.path, &self.text, |top| {
             known(top);
             data::places(&section(top, "data")?, folder)
         })
         .map_err(Box::new)?;
-        match self.data.load() {
+        match self.data.load(held_out) {
             Ok(mut loaded) => {
                 loaded.warnings.extend(self.vain(&loaded));
                 Ok(loaded)
@@ -187,7 +213,7 @@ impl Recipe {
     }
 
     /// The weight of each class of samples like these, for [`FitOptions::class_weight`](crate::FitOptions).
-    pub fn class_weights(&self, data: &Dataset) -> Result<Vec<f32>, RecipeError> {
+    pub fn class_weights(&self, data: &Source) -> Result<Vec<f32>, RecipeError> {
         document::read(&self.path, &self.text, |top| {
             known(top);
             match top.node("training") {
@@ -198,17 +224,16 @@ impl Recipe {
     }
 
     /// The model for samples like these, compiled, with the weights of the seed.
-    pub fn build(&self, data: &Dataset) -> Result<Model, RecipeError> {
+    pub fn build(&self, data: &Source) -> Result<Model, RecipeError> {
         let outputs = match data.labels() {
             Labels::Classes(_) => data.classes().len(),
             Labels::Values(y) => y.shape()[1..].iter().product(),
         };
         let values = matches!(data.labels(), Labels::Values(_));
-        let model = self.build_for(data.input_shape(), outputs, values)?;
+        let model = self.build_for(&data.input_shape(), outputs, values)?;
         document::read(&self.path, &self.text, |top| {
             known(top);
-            let fits = model.fits(data.inputs().into(), data.labels().into());
-            match fits {
+            match model.takes_labels(data.labels().into()) {
                 Ok(()) => model::embedded(&section(top, "model")?, data),
                 Err(error) => Err(model::blamed(&section(top, "model")?, &error)),
             }

@@ -1,7 +1,7 @@
 //! The part `[model]`: layers and how they are wired, or the name of a model that comes with the
 //! library.
 
-use crate::data::Dataset;
+use crate::data::Source;
 use crate::describe::Scope;
 use crate::describe::document::{FromNode, Node, RecipeError, Section};
 use crate::error::NnError;
@@ -47,7 +47,7 @@ pub(super) fn blamed(s: &Section<'_>, error: &NnError) -> RecipeError {
 }
 
 /// Refuses a table of embeddings, as the first layer, without a row for each number that samples have.
-pub(super) fn embedded(s: &Section<'_>, data: &Dataset) -> Result<(), RecipeError> {
+pub(super) fn embedded(s: &Section<'_>, data: &Source) -> Result<(), RecipeError> {
     let layers = s.with("layers", |node| node.list())?;
     let Some(first) = layers.into_iter().flatten().next() else {
         return Ok(());
@@ -57,6 +57,10 @@ pub(super) fn embedded(s: &Section<'_>, data: &Dataset) -> Result<(), RecipeErro
     if !kind.eq_ignore_ascii_case("embedding") {
         return Ok(());
     }
+    // Files are pictures or sounds, whose numbers stand for nothing.
+    let Source::Memory(data) = data else {
+        return Ok(());
+    };
     let greatest = data.inputs().iter().copied().fold(0.0, f32::max);
     let check = |node: &Node<'_>| match usize::from_node(node)? {
         rows if greatest < rows as f32 => Ok(()),

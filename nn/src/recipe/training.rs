@@ -4,7 +4,7 @@ use crate::callbacks::{
     BackupAndRestore, Callback, CsvLogger, EarlyStopping, Mode, ModelCheckpoint, ReduceLROnPlateau,
     TensorBoard, TerminateOnNaN,
 };
-use crate::data::Dataset;
+use crate::data::{Labels, Source};
 use crate::describe::Setting;
 use crate::describe::document::{FromNode, Node, RecipeError, Section};
 use crate::loss::Loss;
@@ -89,9 +89,9 @@ pub(super) fn compile(s: &Section<'_>, model: &mut Model, values: bool) -> Resul
 }
 
 /// The weight of each class of samples in the loss; none where all are 1.
-pub(super) fn class_weights(s: &Section<'_>, data: &Dataset) -> Result<Vec<f32>, RecipeError> {
+pub(super) fn class_weights(s: &Section<'_>, data: &Source) -> Result<Vec<f32>, RecipeError> {
     let read = |node: &Node<'_>| {
-        let Some(ids) = data.class_ids() else {
+        let Labels::Classes(ids) = data.labels() else {
             return Err(node.error("there are no classes: values are predicted"));
         };
         let classes: Vec<&str> = data.classes().iter().map(String::as_str).collect();

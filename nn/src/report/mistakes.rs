@@ -2,9 +2,10 @@
 
 use super::{best, png, short};
 use crate::data::front::Front;
+use crate::data::images::floats;
 use crate::data::table::Column;
-use crate::data::{Dataset, Table};
-use ndarray::{ArrayD, Axis, Slice};
+use crate::data::{DataError, Source, Table};
+use ndarray::{ArrayD, Axis};
 
 pub(super) struct Mistake {
     /// Which sample, such as `sample 3` or `line 7`.
@@ -25,7 +26,7 @@ const MISTAKES: usize = 16;
 
 /// What samples are shown from.
 pub(super) struct Shown<'a> {
-    pub test: &'a Dataset,
+    pub test: &'a Source,
     pub front: &'a Front,
     /// The rows of the samples, if they are from a table.
     pub rows: Option<&'a Table>,
@@ -33,7 +34,7 @@ pub(super) struct Shown<'a> {
 
 impl Shown<'_> {
     /// The wrong answers that the model is surest of.
-    pub fn worst(&self, said: &[Vec<f32>], ids: &[usize]) -> Vec<Mistake> {
+    pub fn worst(&self, said: &[Vec<f32>], ids: &[usize]) -> Result<Vec<Mistake>, DataError> {
         let mut wrong: Vec<(usize, usize, f32)> = said
             .iter()
             .enumerate()
@@ -52,7 +53,11 @@ impl Shown<'_> {
     }
 
     /// The values that the model is farthest from.
-    pub fn farthest(&self, outputs: &ArrayD<f32>, y: &ArrayD<f32>) -> Vec<Mistake> {
+    pub fn farthest(
+        &self,
+        outputs: &ArrayD<f32>,
+        y: &ArrayD<f32>,
+    ) -> Result<Vec<Mistake>, DataError> {
         let pairs = outputs.axis_iter(Axis(0)).zip(y.axis_iter(Axis(0)));
         let mut far: Vec<(usize, f32, f32)> = pairs
             .enumerate()
@@ -68,10 +73,10 @@ impl Shown<'_> {
     }
 
     /// A sample as a picture or as text.
-    fn sample(&self, sample: usize, said: String) -> Mistake {
+    fn sample(&self, sample: usize, said: String) -> Result<Mistake, DataError> {
         let mut mistake = Mistake {
             place: match self.test.place(sample) {
-                Some(place) => place.to_string(),
+                Some(place) => place,
                 None => format!("sample {sample}"),
             },
             said,
@@ -80,14 +85,11 @@ impl Shown<'_> {
         };
         if let Some(rows) = self.rows {
             mistake.text = Some(self.row(rows, sample));
-            return mistake;
+            return Ok(mistake);
         }
-        let x = self
-            .test
-            .inputs()
-            .slice_axis(Axis(0), Slice::from(sample..sample + 1));
-        let numbers: Vec<f32> = x.iter().copied().collect();
-        match *self.test.input_shape() {
+        let x = self.test.inputs_of(&[sample])?;
+        let numbers: Vec<f32> = floats(&x).collect();
+        match self.test.input_shape()[..] {
             [_, 1] if matches!(self.front, Front::Sounds(_)) => {
                 mistake.picture = Some(Picture {
                     shape: [HEIGHT, WIDTH, 1],
@@ -104,7 +106,7 @@ impl Shown<'_> {
             }
             _ => mistake.text = Some(format!("{:.3?}", &numbers[..numbers.len().min(24)])),
         }
-        mistake
+        Ok(mistake)
     }
 
     /// What the file has of a sample, without what is to be predicted.

@@ -10,7 +10,9 @@ use crate::callbacks::TensorBoard;
 use crate::checkpoint::write_whole;
 use crate::data::front::Front;
 use crate::data::images::floats;
-use crate::data::{Dataset, Labels, Table};
+use crate::data::pipeline::Pass;
+use crate::data::source::Feeding;
+use crate::data::{Labels, Source, Table};
 use crate::error::NnError;
 use crate::loss::Loss;
 use crate::model::{Inspection, Model, Wire};
@@ -47,8 +49,8 @@ impl Report {
     pub fn collect(
         title: &str,
         model: &mut Model,
-        train: &Dataset,
-        test: &Dataset,
+        train: &Source,
+        test: &Source,
         front: &Front,
         rows: Option<&Table>,
         batch_size: usize,
@@ -56,10 +58,10 @@ impl Report {
         let shown = Shown { test, front, rows };
         let n = train.len().min(batch_size);
         let first: Vec<usize> = (0..n).collect();
-        let batch = train.select(&first);
-        let found = model.inspect_step(batch.inputs(), batch.labels())?;
-        let outputs = model.predict(test.inputs())?;
-        let judged = model.evaluate(test.inputs(), test.labels())?;
+        let (x, y) = (train.inputs_of(&first)?, train.labels_of(&first));
+        let found = model.inspect_step(&x, &y)?;
+        let outputs = predicted(model, test)?;
+        let judged = model.evaluate_pipeline(&test.batches(&Feeding::in_order(32)))?;
         let mut facts = facts(model, train, test, &found, batch_size);
         facts.extend(judged.iter().map(|(name, x)| {
             let units = front.in_units(name, *x).unwrap_or_default();
@@ -72,10 +74,10 @@ impl Report {
                 let ids: Vec<usize> = ids.iter().map(|&id| id as usize).collect();
                 (
                     Some(counts(&said, &ids, test.classes().len())),
-                    shown.worst(&said, &ids),
+                    shown.worst(&said, &ids)?,
                 )
             }
-            Labels::Values(y) => (None, shown.farthest(&outputs, y)),
+            Labels::Values(y) => (None, shown.farthest(&outputs, y)?),
         };
         Ok(Report {
             title: title.to_string(),
@@ -142,10 +144,21 @@ pub(crate) fn png(width: usize, height: usize, channels: usize, pixels: &[u8]) -
     bytes
 }
 
+/// The outputs for all samples.
+fn predicted(model: &mut Model, samples: &Source) -> Result<ArrayD<f32>, NnError> {
+    let mut outputs = vec![];
+    let batches = samples.batches(&Feeding::in_order(256));
+    for batch in batches.open(Pass::default())? {
+        outputs.push(model.predict(&batch?[0])?);
+    }
+    let views: Vec<_> = outputs.iter().map(|y| y.view()).collect();
+    ndarray::concatenate(Axis(0), &views).map_err(|_| NnError::NoSamples { what: "the data" })
+}
+
 fn facts(
     model: &Model,
-    train: &Dataset,
-    test: &Dataset,
+    train: &Source,
+    test: &Source,
     found: &Inspection,
     batch_size: usize,
 ) -> Vec<(String, String)> {
@@ -181,7 +194,11 @@ fn facts(
         ("kernels of a step".to_string(), found.kernels.to_string()),
     ];
     if waited > 0.0 {
-        facts.push(("waited for data".to_string(), format!("{waited:.1} s")));
+        let share = 100.0 * waited / time.max(1e-9);
+        facts.push((
+            "waited for data".to_string(),
+            format!("{waited:.1} s, {share:.1} % of the time"),
+        ));
     }
     facts
 }

@@ -173,8 +173,8 @@ fn learns(path: &Path, recipe: &Recipe) {
         verbose: Verbose::Silent,
         ..FitOptions::default()
     };
-    let x = data.split.train.inputs();
-    let history = model.fit(x, data.split.train.labels(), options);
+    let train = data.split.train.dataset().expect("is in memory");
+    let history = model.fit(train.inputs(), train.labels(), options);
     let losses = history.expect("trains").get("loss");
     let best = losses.iter().copied().fold(f64::INFINITY, f64::min);
     assert!(best < 0.9 * losses[0], "{}: {losses:?}", path.display());

@@ -16,12 +16,12 @@ impl Stage for Batch {
         self.input.len().map(|n| n.div_ceil(self.n))
     }
 
-    fn open(&self, pass: Pass) -> Result<Samples, DataError> {
+    fn open(&self, pass: Pass, skip: usize) -> Result<Samples, DataError> {
         Ok(Box::new(Batches {
-            input: self.input.open(pass)?,
+            input: self.input.open_at(pass, skip.saturating_mul(self.n))?,
             n: self.n,
             pad: self.pad,
-            number: 0,
+            number: skip,
         }))
     }
 }

@@ -62,8 +62,19 @@ impl Pass {
 trait Stage: Send + Sync {
     /// How many elements a pass gives, where that is known.
     fn len(&self) -> Option<usize>;
-    /// Begins a pass.
-    fn open(&self, pass: Pass) -> Result<Samples, DataError>;
+    /// Begins a pass, without its first `skip` elements, which are not made where that can be.
+    fn open(&self, pass: Pass, skip: usize) -> Result<Samples, DataError>;
+}
+
+/// Elements from number `skip` on, where those before must be made to know what comes.
+fn behind(mut samples: Samples, skip: usize) -> Result<Samples, DataError> {
+    for _ in 0..skip {
+        match samples.next() {
+            Some(made) => made?,
+            None => break,
+        };
+    }
+    Ok(samples)
 }
 
 /// Where samples come from and what is done to them. Clones are cheap.
@@ -100,6 +111,16 @@ impl Pipeline {
         F: Fn(usize) -> Result<Sample, DataError> + Send + Sync + 'static,
     {
         Pipeline::source(stages::Numbered { n, f: Arc::new(f) })
+    }
+
+    /// The numbers `0..n`, as arrays `i64` of `batch` each, in order or in that which `Model::fit` has in the epoch. A
+    /// `map_random` that reads the samples with these numbers makes batches of them.
+    pub fn numbers(n: usize, batch: usize, shuffle: bool) -> Pipeline {
+        Pipeline::source(stages::Numbers {
+            n,
+            batch: batch.max(1),
+            shuffle,
+        })
     }
 
     /// What an iterator gives; `open` begins a pass, such as by opening a file.
@@ -235,6 +256,21 @@ impl Pipeline {
 
     /// The elements of a pass.
     pub fn open(&self, pass: Pass) -> Result<Samples, DataError> {
-        self.stage.open(pass)
+        self.stage.open(pass, 0)
+    }
+
+    /// The elements of a pass without the first `skip`. What these were is not made again, unless an element of what
+    /// is streamed, filtered or shuffled cannot be known otherwise.
+    pub fn open_at(&self, pass: Pass, skip: usize) -> Result<Samples, DataError> {
+        self.stage.open(pass, skip)
+    }
+
+    /// The order of `n` samples in a pass.
+    pub(crate) fn order(pass: Pass, n: usize, shuffle: bool) -> Vec<usize> {
+        match shuffle {
+            // Weights use the streams from 0 on.
+            true => Rng::stream(pass.seed, (1 << 63) | pass.epoch).permutation(n),
+            false => (0..n).collect(),
+        }
     }
 }

@@ -1,10 +1,10 @@
 //! Sources, and what is done on the thread that asks.
 
-use super::{Pass, Pipeline, Sample, Samples, Stage};
+use super::{Pass, Pipeline, Sample, Samples, Stage, behind};
 use crate::data::DataError;
 use crate::host::Feed;
 use crate::rng::Rng;
-use craneflow_ir::Array;
+use craneflow_ir::{Array, DType, Type};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
@@ -42,9 +42,39 @@ impl Stage for Numbered {
         Some(self.n)
     }
 
-    fn open(&self, _: Pass) -> Result<Samples, DataError> {
+    fn open(&self, _: Pass, skip: usize) -> Result<Samples, DataError> {
         let f = self.f.clone();
-        Ok(Box::new((0..self.n).map(move |i| f(i))))
+        Ok(Box::new((skip.min(self.n)..self.n).map(move |i| f(i))))
+    }
+}
+
+pub(super) struct Numbers {
+    pub n: usize,
+    pub batch: usize,
+    pub shuffle: bool,
+}
+
+impl Stage for Numbers {
+    fn len(&self) -> Option<usize> {
+        Some(self.n.div_ceil(self.batch))
+    }
+
+    fn open(&self, pass: Pass, skip: usize) -> Result<Samples, DataError> {
+        let order = Pipeline::order(pass, self.n, self.shuffle);
+        let (n, batch) = (self.n, self.batch);
+        let part = move |start: usize| {
+            let rows = &order[start..n.min(start + batch)];
+            let bytes: Vec<u8> = rows
+                .iter()
+                .flat_map(|&r| (r as i64).to_le_bytes())
+                .collect();
+            let ty = Type::new(DType::I64, [rows.len()]);
+            Ok(vec![
+                Array::from_bytes(ty, bytes).expect("eight bytes each"),
+            ])
+        };
+        let starts = (skip.saturating_mul(batch)..n).step_by(batch);
+        Ok(Box::new(starts.map(part)))
     }
 }
 
@@ -57,8 +87,8 @@ impl<F: Fn() -> Result<Samples, DataError> + Send + Sync> Stage for Stream<F> {
         None
     }
 
-    fn open(&self, _: Pass) -> Result<Samples, DataError> {
-        (self.open)()
+    fn open(&self, _: Pass, skip: usize) -> Result<Samples, DataError> {
+        behind((self.open)()?, skip)
     }
 }
 
@@ -72,13 +102,14 @@ impl Stage for Shuffle {
         self.input.len()
     }
 
-    fn open(&self, pass: Pass) -> Result<Samples, DataError> {
-        Ok(Box::new(Shuffled {
+    fn open(&self, pass: Pass, skip: usize) -> Result<Samples, DataError> {
+        let shuffled = Shuffled {
             input: self.input.open(pass)?,
             rng: pass.rng(self.input.depth + 1, 0),
             capacity: self.buffer,
             buffer: vec![],
-        }))
+        };
+        behind(Box::new(shuffled), skip)
     }
 }
 
@@ -118,10 +149,10 @@ impl Stage for Filter {
         None
     }
 
-    fn open(&self, pass: Pass) -> Result<Samples, DataError> {
+    fn open(&self, pass: Pass, skip: usize) -> Result<Samples, DataError> {
         let f = self.f.clone();
         let wanted = move |x: &Result<Sample, DataError>| x.as_ref().map_or(true, |x| f(x));
-        Ok(Box::new(self.input.open(pass)?.filter(wanted)))
+        behind(Box::new(self.input.open(pass)?.filter(wanted)), skip)
     }
 }
 
@@ -138,20 +169,24 @@ impl Stage for Cache {
         self.input.len()
     }
 
-    fn open(&self, pass: Pass) -> Result<Samples, DataError> {
+    fn open(&self, pass: Pass, skip: usize) -> Result<Samples, DataError> {
         let kept = self.kept.lock().ok().and_then(|kept| kept.clone());
         match kept {
             Some(samples) => {
                 let row = move |i: usize| Ok(samples[i].clone());
                 let n = self.kept.lock().ok();
                 let n = n.and_then(|kept| kept.as_ref().map(|k| k.len()));
-                Ok(Box::new((0..n.unwrap_or(0)).map(row)))
+                let n = n.unwrap_or(0);
+                Ok(Box::new((skip.min(n)..n).map(row)))
             }
-            None => Ok(Box::new(Caching {
-                input: self.input.open(pass)?,
-                seen: Some(vec![]),
-                kept: self.kept.clone(),
-            })),
+            None => {
+                let caching = Caching {
+                    input: self.input.open(pass)?,
+                    seen: Some(vec![]),
+                    kept: self.kept.clone(),
+                };
+                behind(Box::new(caching), skip)
+            }
         }
     }
 }
@@ -192,7 +227,7 @@ impl Stage for Repeat {
         self.input.len().map(|n| n * self.count)
     }
 
-    fn open(&self, pass: Pass) -> Result<Samples, DataError> {
+    fn open(&self, pass: Pass, skip: usize) -> Result<Samples, DataError> {
         let input = self.input.clone();
         let (count, first) = (
             self.count as u64,
@@ -205,7 +240,7 @@ impl Stage for Repeat {
                 Err(error) => Box::new(std::iter::once(Err(error))),
             }
         };
-        Ok(Box::new((0..count).flat_map(open)))
+        behind(Box::new((0..count).flat_map(open)), skip)
     }
 }
 
@@ -221,9 +256,10 @@ impl Stage for Part {
         Some(rest.min(self.take))
     }
 
-    fn open(&self, pass: Pass) -> Result<Samples, DataError> {
-        let samples = self.input.open(pass)?;
-        Ok(Box::new(samples.skip(self.skip).take(self.take)))
+    fn open(&self, pass: Pass, skip: usize) -> Result<Samples, DataError> {
+        let first = self.skip.saturating_add(skip);
+        let samples = self.input.open_at(pass, first)?;
+        Ok(Box::new(samples.take(self.take.saturating_sub(skip))))
     }
 }
 
@@ -234,8 +270,8 @@ impl Stage for Zip {
         Some(self.0.len()?.min(self.1.len()?))
     }
 
-    fn open(&self, pass: Pass) -> Result<Samples, DataError> {
-        let pairs = self.0.open(pass)?.zip(self.1.open(pass)?);
+    fn open(&self, pass: Pass, skip: usize) -> Result<Samples, DataError> {
+        let pairs = self.0.open_at(pass, skip)?.zip(self.1.open_at(pass, skip)?);
         Ok(Box::new(pairs.map(|(a, b)| {
             let mut a = a?;
             a.extend(b?);
@@ -251,7 +287,10 @@ impl Stage for Chain {
         Some(self.0.len()? + self.1.len()?)
     }
 
-    fn open(&self, pass: Pass) -> Result<Samples, DataError> {
-        Ok(Box::new(self.0.open(pass)?.chain(self.1.open(pass)?)))
+    fn open(&self, pass: Pass, skip: usize) -> Result<Samples, DataError> {
+        match self.0.len() {
+            Some(n) if n <= skip => self.1.open_at(pass, skip - n),
+            _ => behind(Box::new(self.0.open(pass)?.chain(self.1.open(pass)?)), skip),
+        }
     }
 }

@@ -27,10 +27,12 @@ impl Stage for Map {
         self.input.len()
     }
 
-    fn open(&self, pass: Pass) -> Result<Samples, DataError> {
-        let input = self.input.open(pass)?;
+    fn open(&self, pass: Pass, skip: usize) -> Result<Samples, DataError> {
+        let input = self.input.open_at(pass, skip)?;
+        let first = skip as u64;
         let (f, stage) = (self.f.clone(), self.stage);
-        let apply = move |index: u64, sample: Sample| f(sample, &mut pass.rng(stage, index));
+        let apply =
+            move |index: u64, sample: Sample| f(sample, &mut pass.rng(stage, first + index));
         if self.threads < 2 {
             let numbered = (0..).zip(input);
             return Ok(Box::new(numbered.map(move |(i, sample)| apply(i, sample?))));
@@ -129,11 +131,11 @@ impl Stage for Prefetch {
         self.input.len()
     }
 
-    fn open(&self, pass: Pass) -> Result<Samples, DataError> {
+    fn open(&self, pass: Pass, skip: usize) -> Result<Samples, DataError> {
         let input = self.input.clone();
         let (give, take) = sync_channel::<Option<Item>>(self.n);
         spawn(move || {
-            let samples = match input.open(pass) {
+            let samples = match input.open_at(pass, skip) {
                 Ok(samples) => samples,
                 Err(error) => Box::new(std::iter::once(Err(error))),
             };

@@ -4,11 +4,12 @@ use super::refusal;
 use crate::data::augment::Augment;
 use crate::data::folder::ClassFolder;
 use crate::data::images::{self, ENDINGS, ImageSize};
+use crate::data::stored::{Format, Stored};
 use crate::rng::Rng;
 use craneflow_ir::Array;
 use std::path::Path;
 
-fn png(width: u32, height: u32, colour: png::ColorType, pixels: &[u8]) -> Vec<u8> {
+pub(super) fn png(width: u32, height: u32, colour: png::ColorType, pixels: &[u8]) -> Vec<u8> {
     let mut bytes = vec![];
     let mut encoder = png::Encoder::new(&mut bytes, width, height);
     encoder.set_color(colour);
@@ -84,9 +85,9 @@ fn folders_are_classes() {
         empty.display()
     );
     assert_eq!(found.warnings(folder.path()), [lost]);
-    let (_, warning) = images::load_warning(&found, "x", size(2, 2, 1)).expect("loads");
-    assert_eq!(warning, None);
-    let (_, warning) = images::load_warning(&found, "x", size(2, 1, 1)).expect("loads");
+    let open = |size| Stored::open(&found, "x", Format::Image(size)).expect("opens");
+    assert_eq!(open(size(2, 2, 1)).warning(), None);
+    let warning = open(size(2, 1, 1)).warning();
     let warning = warning.expect("squares become twice as high");
     let expected = "4 of 4 pictures have other proportions than 2 by 1 and are stretched, such as ";
     assert!(warning.starts_with(expected), "{warning}");

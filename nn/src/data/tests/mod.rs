@@ -10,6 +10,7 @@ mod load;
 mod npy;
 mod pipeline;
 mod prepare;
+mod source;
 
 use std::fmt::Debug;
 use std::path::Path;
