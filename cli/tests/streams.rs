@@ -44,7 +44,7 @@ fn files_train_to_the_bytes_that_memory_trains_to() {
     assert!(!said.contains("read from their files"), "{said}");
     // The description is in the file, so what differs in it is put back.
     let plain = |name: &str| {
-        let mut file = craneflow::nn::checkpoint::read(&at.join(name)).expect("reads");
+        let mut file = craneflow::nn::checkpoint::read(at.join(name)).expect("reads");
         file.metadata.remove("recipe");
         (file.metadata, file.tensors)
     };
