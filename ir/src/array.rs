@@ -9,34 +9,47 @@ use std::sync::Arc;
 pub struct Array {
     /// Element type and shape.
     pub ty: Type,
-    bytes: Arc<[u8]>,
+    /// Shared as they were made: `Arc<[u8]>` would be a copy of every array.
+    bytes: Arc<Vec<u8>>,
 }
 
 impl Array {
     /// An array from its little-endian bytes; `None` when the length is not `ty.bytes()`.
-    pub fn from_bytes(ty: Type, bytes: impl Into<Arc<[u8]>>) -> Option<Array> {
+    pub fn from_bytes(ty: Type, bytes: impl Into<Vec<u8>>) -> Option<Array> {
         let bytes = bytes.into();
-        (bytes.len() == ty.bytes()).then_some(Array { ty, bytes })
+        (bytes.len() == ty.bytes()).then(|| Array::of(ty, bytes))
+    }
+
+    fn of(ty: Type, bytes: Vec<u8>) -> Array {
+        let bytes = Arc::new(bytes);
+        Array { ty, bytes }
     }
 
     /// Element `i` of the result is `f(i)`, whose type must be `ty.dtype`.
     pub fn from_fn(ty: Type, mut f: impl FnMut(usize) -> Scalar) -> Array {
-        let size = ty.dtype.size();
-        let mut bytes = Vec::with_capacity(ty.bytes());
-        for i in 0..ty.count() {
+        let dtype = ty.dtype;
+        let bits = (0..ty.count()).map(|i| {
             let s = f(i);
-            assert_eq!(s.ty, ty.dtype, "element type of an array");
-            bytes.extend_from_slice(&s.bits.to_le_bytes()[..size]);
-        }
-        Array {
-            ty,
-            bytes: bytes.into(),
-        }
+            assert_eq!(s.ty, dtype, "element type of an array");
+            s.bits
+        });
+        let bytes = match dtype.size() {
+            1 => bits.map(|b| b as u8).collect(),
+            2 => bits.flat_map(|b| (b as u16).to_le_bytes()).collect(),
+            4 => bits.flat_map(|b| (b as u32).to_le_bytes()).collect(),
+            _ => bits.flat_map(u64::to_le_bytes).collect(),
+        };
+        Array::of(ty, bytes)
     }
 
     /// Every element equal to `value`.
     pub fn splat(ty: Type, value: Scalar) -> Array {
-        Array::from_fn(ty, |_| value)
+        assert_eq!(value.ty, ty.dtype, "element type of an array");
+        match value.bits {
+            // Of a large one, pages that are only read take no memory.
+            0 => Array::of(ty.clone(), vec![0; ty.bytes()]),
+            _ => Array::from_fn(ty, |_| value),
+        }
     }
 
     /// A rank-0 array.
