@@ -42,9 +42,10 @@ fn every_training_step_after_every_pass() {
 fn a_step_read_from_text_trains_alike() {
     let w = workload("W1").expect("a known workload");
     let read = parse_verified(&w.graph.to_string()).expect("what is printed reads back");
+    let inputs: Vec<_> = (0..w.graph.inputs.len()).map(|i| w.first(i)).collect();
     let outputs = [&w.graph, &read].map(|graph| {
         let mut step = Step::compile(graph, &Default::default()).expect("compiles");
-        step.run_arrays(&w.inputs).expect("inputs fit")
+        step.run_arrays(&inputs).expect("inputs fit")
     });
     assert!(outputs[0] == outputs[1]);
 }

@@ -173,11 +173,11 @@ pub(crate) struct Bench {
 }
 
 impl Bench {
-    pub(crate) fn new(mut load: Workload, threads: usize) -> Result<Bench> {
+    pub(crate) fn new(load: Workload, threads: usize) -> Result<Bench> {
         let options = Options::with_threads(threads);
         let mut step = Step::compile(&load.graph, &options)?;
-        for (i, array) in load.inputs.drain(..).enumerate() {
-            step.set_array(i, &array)?;
+        for i in 0..load.graph.inputs.len() {
+            step.set_array(i, &load.first(i))?;
         }
         let loss = load.graph.outputs.iter().position(|o| o.name == "loss");
         Ok(Bench {

@@ -5,13 +5,15 @@ use crate::bench::Bench;
 use crate::source::{self, Source};
 use anyhow::{Context, Result, bail};
 use craneflow::codegen::Code;
+use craneflow::ir::Type;
 use craneflow::ir::loops::{BufferKind, Program};
-use craneflow::nn::workloads::{Workload, workload};
+use craneflow::nn::workloads::{Start, Workload, workload};
 use craneflow::runtime::profile::Row;
 use craneflow::runtime::{Profile, Roofline};
 use serde_json::json;
 use std::io::{Write, stdout};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 #[derive(clap::Args)]
@@ -73,11 +75,12 @@ fn load(args: &Args) -> Result<Workload> {
     };
     let types = || graph.inputs.iter().map(|i| graph.ty(i.value));
     arrays::room("all inputs", arrays::bytes(types()))?;
-    let numbered = types().enumerate();
+    let start = |(i, ty): (u64, &Type)| -> Start {
+        let ty = ty.clone();
+        Arc::new(move || arrays::generated(&ty, i))
+    };
     Ok(Workload {
-        inputs: numbered
-            .map(|(i, ty)| arrays::generated(ty, i as u64))
-            .collect(),
+        starts: (0..).zip(types()).map(start).collect(),
         batches: vec![],
         macs: 0,
         graph,

@@ -83,12 +83,12 @@ pub struct Slot {
 }
 
 impl Slot {
-    /// What it starts from, for a weight that starts from `weight`.
-    pub fn array(&self, weight: &Array) -> Array {
+    /// What it starts from, for a weight that starts from what `weight` gives.
+    pub fn array(&self, weight: impl FnOnce() -> Array) -> Array {
         let ty = Type::new(DType::F32, self.shape.clone());
         match self.start {
             Start::Number(x) => Array::splat(ty, Scalar::f32(x)),
-            Start::Weight => weight.clone(),
+            Start::Weight => weight(),
         }
     }
 }

@@ -14,6 +14,7 @@ use crate::optim::Optimizer;
 use crate::rng::Rng;
 use crate::tensor::{Tensor, Tracer};
 use craneflow_ir::{Array, DType, Graph, Scalar, Shape, Type, Verified};
+use std::sync::Arc;
 
 /// Names of all workloads.
 pub const NAMES: [&str; 23] = [
@@ -28,12 +29,26 @@ pub const BATCHES: usize = 8;
 pub struct Workload {
     /// The program. Inputs that are donated keep their new values from step to step.
     pub graph: Verified<Graph>,
-    /// First values of the inputs, in order; those in `batches` have the values of the first batch.
-    pub inputs: Vec<Array>,
+    /// First values of the inputs that do not change, which come before those that do.
+    pub starts: Vec<Start>,
     /// Inputs that change every step.
     pub batches: Vec<Batches>,
     /// Multiply-adds of matrix products and convolutions of a forward pass; 0 for functions.
     pub macs: usize,
+}
+
+/// Makes the first value of an input.
+pub type Start = Arc<dyn Fn() -> Array + Send + Sync>;
+
+impl Workload {
+    /// The first value of input `i`, which is the first batch where it changes. It is made anew every time: all of
+    /// them together would take as much memory as the state of the program.
+    pub fn first(&self, i: usize) -> Array {
+        match self.batches.iter().find(|b| b.input == i) {
+            Some(batches) => batches.batch(0),
+            None => self.starts[i](),
+        }
+    }
 }
 
 /// The values that an input rotates through.
@@ -148,38 +163,39 @@ type ForwardFn = fn(&Weights, &mut Weights, &Tensor) -> Tensor;
 impl Training<'_> {
     fn workload(self) -> Result<Workload, NnError> {
         let tracer = Tracer::new(self.name);
-        let mut inputs: Vec<Array> = vec![];
-        let mut rng = Rng::new(2);
-        let mut declare = |declared: &Declared, inputs: &mut Vec<Array>| {
-            let one = |(name, shape, init): &(String, Shape, Init)| {
-                inputs.push(init.array(shape, &mut rng));
-                (
-                    name.clone(),
-                    tracer.input(name, Type::new(DType::F32, shape.clone())),
-                )
+        let mut starts: Vec<Start> = vec![];
+        let declare = |declared: Declared, starts: &mut Vec<Start>| {
+            let one = |(name, shape, init): (String, Shape, Init)| {
+                let input = tracer.input(&name, Type::new(DType::F32, shape.clone()));
+                let stream = starts.len() as u64;
+                starts.push(Arc::new(move || {
+                    init.array(&shape, &mut Rng::stream(2, stream))
+                }));
+                (name, input)
             };
-            Weights(declared.0.iter().map(one).collect())
+            Weights(declared.0.into_iter().map(one).collect())
         };
-        let weights = declare(&self.weights, &mut inputs);
-        let mut state = declare(&self.state, &mut inputs);
-        let starts = inputs.clone();
-        let mut input = |name: String, array: Array| {
-            let input = tracer.input(&name, array.ty.clone());
-            inputs.push(array);
-            (name, input)
-        };
+        let weights = declare(self.weights, &mut starts);
+        let mut state = declare(self.state, &mut starts);
         let mut slots: Vec<Vec<(String, Tensor)>> = vec![];
-        for ((name, tensor), start) in weights.0.iter().zip(&starts) {
-            let all = self.optimizer.slots(tensor.shape()).into_iter();
+        for (i, (name, tensor)) in weights.0.iter().enumerate() {
             let slot = |slot: crate::optim::Slot| {
-                input(format!("{name}.{}", slot.name), slot.array(start))
+                let name = format!("{name}.{}", slot.name);
+                let input = tracer.input(&name, Type::new(DType::F32, slot.shape.clone()));
+                let weight = starts[i].clone();
+                starts.push(Arc::new(move || slot.array(&*weight)));
+                (name, input)
             };
+            let all = self.optimizer.slots(tensor.shape()).into_iter();
             slots.push(all.map(slot).collect());
         }
-        let counters = self.optimizer.counters().into_iter();
-        let counters: Vec<(String, Tensor)> = counters
-            .map(|(name, start)| input(name.to_string(), Array::scalar(Scalar::f32(start))))
-            .collect();
+        let counter = |(name, start): (&str, f32)| {
+            let input = tracer.input(name, Type::scalar(DType::F32));
+            starts.push(Arc::new(move || Array::scalar(Scalar::f32(start))));
+            (name.to_string(), input)
+        };
+        let counters: Vec<(String, Tensor)> =
+            self.optimizer.counters().into_iter().map(counter).collect();
         let batches = |input, ty: &Type, below, stream| Batches {
             input,
             ty: ty.clone(),
@@ -187,14 +203,13 @@ impl Training<'_> {
             stream,
             steps: 1,
         };
-        let first = weights.0.len() + state.0.len() + slots.iter().map(Vec::len).sum::<usize>();
-        let first = first + counters.len();
+        let first = starts.len();
         let batches = vec![
             batches(first, &self.x, self.x_below, 0),
             batches(first + 1, &self.y, self.y_below, 1),
         ];
-        let (_, x) = input("x".to_string(), batches[0].batch(0));
-        let (_, y) = input("y".to_string(), batches[1].batch(0));
+        let x = tracer.input("x", self.x.clone());
+        let y = tracer.input("y", self.y.clone());
 
         let output = (self.forward)(&weights, &mut state, &x);
         let loss = tracer.layer("loss", || self.loss.value(&y, &output));
@@ -232,7 +247,7 @@ impl Training<'_> {
         tracer.output("loss", &loss);
         Ok(Workload {
             graph: tracer.finish()?,
-            inputs,
+            starts,
             batches,
             macs: self.macs,
         })

@@ -34,7 +34,7 @@ pub(crate) fn training_state(
         for slot in training.optimizer.slots(&weight.shape) {
             add(
                 format!("{}.{}", weight.name, slot.name),
-                slot.array(&weights[i]),
+                slot.array(|| weights[i].clone()),
             );
         }
     }

@@ -1,12 +1,13 @@
 //! M1 to M10.
 
-use super::{Workload, random};
+use super::{Start, Workload, random};
 use crate::error::NnError;
 use crate::functional::{gelu_tanh, layer_norm, softmax};
 use crate::rng::Rng;
 use crate::tensor::Tensor;
 use crate::trace::{donate, f32s, trace};
 use craneflow_ir::{Array, Scalar, Type};
+use std::sync::Arc;
 
 /// Elements of the long vectors.
 const LONG: usize = 1 << 20;
@@ -48,13 +49,18 @@ fn plain(
     let names: Vec<String> = (0..types.len()).map(|i| format!("x{i}")).collect();
     let names = names.iter().map(String::as_str);
     let ports: Vec<(&str, Type)> = names.zip(types.iter().cloned()).collect();
-    let mut rng = Rng::new(3);
+    let starts = (0..).zip(types).map(|(i, ty)| normal(i, ty.clone()));
     Ok(Workload {
         graph: trace(name, &ports, f)?,
-        inputs: types.iter().map(|ty| random(ty, 0, &mut rng)).collect(),
+        starts: starts.collect(),
         batches: vec![],
         macs: 0,
     })
+}
+
+/// Normal values of operand `i`.
+fn normal(i: u64, ty: Type) -> Start {
+    Arc::new(move || random(&ty, 0, &mut Rng::stream(3, i)))
 }
 
 /// Adam's update of a million weights, as it is usually written.
@@ -78,13 +84,17 @@ fn adam() -> Result<Workload, NnError> {
         vec![("p", p), ("m", m), ("v", v)]
     })?;
     let graph = donate(graph, &["p", "m", "v"])?;
-    let mut rng = Rng::new(3);
-    let mut inputs: Vec<Array> = (0..2).map(|_| random(&long(), 0, &mut rng)).collect();
-    inputs.extend((0..2).map(|_| Array::splat(long(), Scalar::f32(0.0))));
-    inputs.push(Array::scalar(Scalar::f32(10.0)));
+    let zeros = || -> Start { Arc::new(move || Array::splat(long(), Scalar::f32(0.0))) };
+    let starts = vec![
+        normal(0, long()),
+        normal(1, long()),
+        zeros(),
+        zeros(),
+        Arc::new(|| Array::scalar(Scalar::f32(10.0))),
+    ];
     Ok(Workload {
         graph,
-        inputs,
+        starts,
         batches: vec![],
         macs: 0,
     })

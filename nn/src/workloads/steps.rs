@@ -62,16 +62,11 @@ pub fn steps(load: Workload, steps: usize) -> Workload {
         }
     }
     let graph = Verified::graph(b.finish()).expect("a step in a loop is well-formed");
-    let mut inputs = load.inputs;
     let longer = |batches: Batches| Batches { steps, ..batches };
-    let batches: Vec<Batches> = load.batches.into_iter().map(longer).collect();
-    for b in &batches {
-        inputs[b.input] = b.batch(0);
-    }
     Workload {
         graph,
-        inputs,
-        batches,
+        starts: load.starts,
+        batches: load.batches.into_iter().map(longer).collect(),
         macs: load.macs * steps,
     }
 }
