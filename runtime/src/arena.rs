@@ -108,8 +108,15 @@ unsafe impl Send for AlignedBuf {}
 unsafe impl Sync for AlignedBuf {}
 
 impl AlignedBuf {
-    /// `len` zero bytes. Of a large buffer, pages that are never written take no memory.
+    /// `len` zero bytes. Of a large buffer, pages that are never written take no memory; it is of huge pages where it can be.
     pub fn zeroed(len: usize) -> Result<AlignedBuf, MemoryError> {
+        let buf = AlignedBuf::of_small_pages(len)?;
+        huge_pages(buf.start, len, false);
+        Ok(buf)
+    }
+
+    /// The same, of pages that the system has at hand: it may move others for a millisecond to make a huge one.
+    pub(crate) fn of_small_pages(len: usize) -> Result<AlignedBuf, MemoryError> {
         let refused = MemoryError::OutOfMemory { bytes: len };
         let layout = layout(len).ok_or(refused)?;
         // SAFETY: the size is not zero: it includes room to align.
@@ -117,8 +124,12 @@ impl AlignedBuf {
         let shift = given.addr().get().wrapping_neg() % ALIGN;
         // SAFETY: `given` is aligned to `ASKED_ALIGN`, so `shift` is at most the `ALIGN - ASKED_ALIGN` bytes asked for beyond `len`.
         let start = unsafe { given.add(shift) };
-        huge_pages(start, len);
         Ok(AlignedBuf { start, len, shift })
+    }
+
+    /// Has huge pages from now on if it is large. Whether what it held may have been lost by that.
+    pub(crate) fn renew(&mut self) -> bool {
+        huge_pages(self.start, self.len, true)
     }
 
     /// A copy of `data`.
@@ -191,9 +202,9 @@ impl AlignedBuf {
     }
 }
 
-/// Asks for huge pages for a large buffer: fewer faults when it is first touched, fewer misses afterwards.
-/// Nothing depends on the answer.
-fn huge_pages(start: NonNull<u8>, len: usize) {
+/// Asks for huge pages for a large buffer: fewer faults when it is first touched, fewer misses afterwards. `anew` gives back
+/// what was touched before. Whether the buffer is large; nothing else depends on the answer.
+fn huge_pages(start: NonNull<u8>, len: usize, anew: bool) -> bool {
     #[cfg(all(target_os = "linux", not(miri)))]
     {
         use rustix::mm::{Advice, madvise};
@@ -202,13 +213,18 @@ fn huge_pages(start: NonNull<u8>, len: usize) {
         let skip = start.addr().get().wrapping_neg() % PAGE;
         let pages = len.saturating_sub(skip) / PAGE;
         if pages >= 4 {
-            let from = start.as_ptr().wrapping_add(skip);
-            // SAFETY: the pages are inside of an allocation that is owned here; the advice changes no byte.
-            let _ = unsafe { madvise(from.cast(), pages * PAGE, Advice::LinuxHugepage) };
+            let from = start.as_ptr().wrapping_add(skip).cast();
+            if anew {
+                // SAFETY: the pages are inside of an allocation that the caller holds exclusively; their bytes become zero.
+                let _ = unsafe { madvise(from, pages * PAGE, Advice::LinuxDontNeed) };
+            }
+            // SAFETY: as above; the advice changes no byte.
+            let _ = unsafe { madvise(from, pages * PAGE, Advice::LinuxHugepage) };
+            return true;
         }
     }
-    #[cfg(not(all(target_os = "linux", not(miri))))]
-    let _ = (start, len);
+    let _ = (start, len, anew);
+    false
 }
 
 /// What is asked for to have `len` bytes at [`ALIGN`]. `None` if that is more than an address can count.

@@ -37,7 +37,7 @@ impl Argument<'_> {
 pub struct Workspace {
     executable: Arc<Executable>,
     /// Referred to by `table`.
-    _arena: AlignedBuf,
+    arena: AlignedBuf,
     scratch: Vec<AlignedBuf>,
     /// The address of each buffer of the program.
     table: Vec<MemRef>,
@@ -47,13 +47,15 @@ pub struct Workspace {
     lanes: Vec<Mutex<Lane>>,
     /// Which of the launches that compute what is kept need not run.
     kept: Vec<bool>,
+    /// Runs so far; counted up to 2.
+    runs: usize,
 }
 
 impl Workspace {
     /// Allocates the arena and the scratch of an executable.
     pub fn new(executable: &Arc<Executable>) -> Result<Workspace, MemoryError> {
         let plan = executable.plan();
-        let arena = AlignedBuf::zeroed(plan.arena_bytes)?;
+        let arena = AlignedBuf::of_small_pages(plan.arena_bytes)?;
         let scratch = (0..executable.threads())
             .map(|_| AlignedBuf::zeroed(plan.scratch_bytes))
             .collect::<Result<Vec<_>, _>>()?;
@@ -66,12 +68,13 @@ impl Workspace {
         let table = bytes.zip(&plan.places).map(place).collect();
         Ok(Workspace {
             executable: executable.clone(),
-            _arena: arena,
+            arena,
             scratch,
             table,
             launches: vec![],
             lanes: vec![],
             kept: vec![false; executable.actions.kept.len()],
+            runs: 0,
         })
     }
 
@@ -89,7 +92,7 @@ impl Workspace {
 
     /// Bytes that it holds.
     pub fn bytes(&self) -> usize {
-        self._arena.len() + self.scratch.iter().map(AlignedBuf::len).sum::<usize>()
+        self.arena.len() + self.scratch.iter().map(AlignedBuf::len).sum::<usize>()
     }
 
     /// Runs the program. `inputs` are all inputs; an input that an output replaces must be given away,
@@ -175,6 +178,11 @@ impl Workspace {
     }
 
     fn started(&mut self) -> (Run<'_>, &mut [bool]) {
+        // Huge pages make a run a little faster, but the first one slower, which is the only one of many programs.
+        if self.runs == 1 && self.arena.renew() {
+            self.kept.fill(false);
+        }
+        self.runs = (self.runs + 1).min(2);
         let run = Run {
             exe: &self.executable,
             scratch: &self.scratch,

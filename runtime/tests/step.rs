@@ -78,18 +78,43 @@ fn a_training_step_has_the_bits_of_the_reference_and_keeps_its_state() {
     assert_eq!(error.to_string(), "the program takes 4 inputs, found 3");
 }
 
-/// A product with weights that are laid out for it, and the inputs of three runs: the second has new rows, the third new weights.
-#[test]
-fn weights_are_laid_out_again_when_they_change() {
+/// Rows times the columns of weights, which are laid out for it.
+fn layer(rows: usize, inner: usize, columns: usize) -> Verified<Graph> {
     let mut b = Builder::new("layer");
-    let (x, w) = (b.input("x", f32s(&[16, 32])), b.input("w", f32s(&[10, 32])));
+    let x = b.input("x", f32s(&[rows, inner]));
+    let w = b.input("w", f32s(&[columns, inner]));
     let by_rows = DotGeneral {
         rhs_contract: vec![1],
         ..DotGeneral::matmul(2)
     };
     let y = b.op(by_rows, &[x, w]);
     b.output("y", y);
-    let graph = Verified::graph(b.finish()).expect("right");
+    Verified::graph(b.finish()).expect("right")
+}
+
+/// The second run gets other memory for what lies between inputs and outputs, where that is as much as here.
+#[test]
+fn large_weights_stay_laid_out() {
+    let graph = layer(256, 1536, 2048);
+    let mut step = Step::compile(&graph, &Options::default()).expect("compiles");
+    assert!(step.executable().keeps());
+    assert!(step.plan().arena_bytes >= 12 << 20);
+    let w = sample(&f32s(&[2048, 1536]), 7);
+    step.set_array(1, &w).expect("fits");
+    for seed in 0..3 {
+        let x = sample(&f32s(&[256, 1536]), seed);
+        step.set_array(0, &x).expect("fits");
+        step.run();
+        let mut first = Step::new(step.executable().clone()).expect("memory");
+        let expected = first.run_arrays(&[x, w.clone()]).expect("fits");
+        assert!(step.output_array(0) == expected[0], "run {seed}");
+    }
+}
+
+/// A product with weights that are laid out for it, and the inputs of three runs: the second has new rows, the third new weights.
+#[test]
+fn weights_are_laid_out_again_when_they_change() {
+    let graph = layer(16, 32, 10);
     let mut step = Step::compile(&graph, &Options::default()).expect("compiles");
     assert!(step.executable().keeps());
     let mut profile = Profile::new(step.program());
