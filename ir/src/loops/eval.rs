@@ -6,6 +6,7 @@ pub use host::eval_program;
 
 use super::*;
 use crate::native::Scalar;
+use crate::types::Type;
 use thiserror::Error;
 
 /// Greatest number of lanes a vector may have.

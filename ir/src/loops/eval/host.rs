@@ -2,6 +2,7 @@
 
 use super::super::*;
 use super::{LoopError, eval_kernel_on};
+use crate::array::Array;
 
 /// Runs a verified program on its inputs; results in order of their positions.
 pub fn eval_program(p: &Program, inputs: &[Array]) -> Result<Vec<Array>, LoopError> {

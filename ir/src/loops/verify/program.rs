@@ -3,6 +3,7 @@
 use super::{Check, VerifyError, verify_kernel};
 use crate::error::TypeError;
 use crate::loops::*;
+use crate::types::Type;
 
 /// Checks the rules P1 to P6, and K1 to K10 of every kernel.
 pub fn verify_program(p: &Program) -> Result<(), VerifyError> {
