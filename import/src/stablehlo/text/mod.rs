@@ -4,7 +4,9 @@ mod attribute;
 mod forms;
 mod lex;
 mod literal;
+mod named;
 mod node;
+mod regions;
 mod types;
 
 use super::error::ImportError;
