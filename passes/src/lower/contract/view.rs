@@ -371,8 +371,9 @@ impl View {
         }
         let uses = m.saturating_mul(turns);
         let consecutive = self.n.stride(&self.n.b) == Some(1);
+        let (row, depth) = (n * self.dtype.size(), self.k.count());
         let scattered =
-            blocking.whole && n * self.dtype.size() >= 2048 && self.k.count() >= 64 && uses >= 512;
+            blocking.whole && row >= 512 && depth >= 64 && row * depth >= 1 << 15 && uses >= 512;
         // Loads of whole tiles from B as it is lie across lines.
         let uneven = !n.is_multiple_of(blocking.width) && m >= MANY;
         !consecutive || n < blocking.width || scattered || uneven
