@@ -11,6 +11,8 @@ use craneflow_ir::{DType, Type};
 /// Longest innermost axis of a window with an edge: a block of k holds all of it.
 const LONGEST: usize = 256;
 
+/// Bytes of L1, as most processors have it.
+const L1: usize = 32 << 10;
 /// Rows from which on laying B out in whole tiles pays, where its rows end within one.
 const MANY: usize = 1024;
 
@@ -373,7 +375,7 @@ impl View {
         let consecutive = self.n.stride(&self.n.b) == Some(1);
         let (row, depth) = (n * self.dtype.size(), self.k.count());
         let scattered =
-            blocking.whole && row >= 512 && depth >= 64 && row * depth >= 1 << 15 && uses >= 512;
+            blocking.whole && row >= 512 && depth >= 64 && row * depth > L1 && uses >= 512;
         // Loads of whole tiles from B as it is lie across lines.
         let uneven = !n.is_multiple_of(blocking.width) && m >= MANY;
         !consecutive || n < blocking.width || scattered || uneven
