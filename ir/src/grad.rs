@@ -3,10 +3,13 @@
 //!
 //! Nodes it appends belong to the scope `<layer>/grad` of the forward node they come from.
 
+mod softmax;
+
 use crate::build::Builder;
 use crate::error::GradError;
 use crate::graph::{Graph, NodeId, Value};
 use crate::ops::{Concatenate, Op};
+use softmax::Softmax;
 
 /// Appends the gradient of the scalar `y` with respect to each of `wrt`; zeros where `y` does not
 /// depend on it. A value of `wrt` may be any float value of the graph, inputs or not; its gradient
@@ -44,7 +47,7 @@ pub fn append_vjp(
     let defining = |&(y, _): &(Value, Value)| b.graph().values[y.0 as usize].node.0 + 1;
     let end = seeds.iter().map(defining).max().unwrap_or(0);
     for id in (0..end).rev().map(NodeId) {
-        pull_back(b, id, &active, &mut grads)?;
+        pull_back(b, id, wrt, &active, &mut grads)?;
     }
     Ok(wrt.iter().map(|&x| total(b, &mut grads, x)).collect())
 }
@@ -112,6 +115,7 @@ type Grads = Vec<Vec<Value>>;
 fn pull_back(
     b: &mut Builder,
     id: NodeId,
+    wrt: &[Value],
     active: &[bool],
     grads: &mut Grads,
 ) -> Result<(), GradError> {
@@ -127,6 +131,15 @@ fn pull_back(
     };
     let results = node.results.iter();
     let dy: Vec<Option<Value>> = results.map(|&y| total(b, grads, y)).collect();
+    if let Some(softmax) = Softmax::of(b.graph(), &node)
+        && !softmax.between.iter().any(|v| wrt.contains(v))
+        && let [Some(dy)] = dy[..]
+    {
+        let dz = softmax.gradient(b, node.results[0], dy);
+        accumulate(b, grads, softmax.z, dz);
+        b.leave(scope);
+        return Ok(());
+    }
     let dx = node.op.rules().vjp(b, &node.operands, &node.results, &dy);
     for (x, dx) in node.operands.iter().zip(dx?) {
         if let Some(dx) = dx
