@@ -4,8 +4,9 @@
 //! Padding is written out as the zeros that it is, unless the lowering leaves out the products with it.
 //! Holes are left out where each window strides over them in step (the gradient of a strided convolution, a
 //! transposed one): with holes of `e - 1`, the results `e i + r` for one `r` need every `e`-th element of the
-//! kernel only, and are a convolution of the input without holes. What is left out are products with zero: a
-//! sum may differ in the sign of a zero, and in being a number where an infinite weight would meet one.
+//! kernel only, and are a convolution of the input without holes. Such holes take no part by the meaning of the op;
+//! others are written out as padding is. Where products with padding are left out, a sum may differ in the sign of a
+//! zero, and in being a number where an infinite weight would meet one.
 
 use crate::lower::contract::leaves_out_padding;
 use crate::simplify::rebuild;
@@ -14,9 +15,6 @@ use craneflow_ir::native::Scalar;
 use craneflow_ir::ops::{Concatenate, Convolution, Op, Pad, Slice};
 use craneflow_ir::{Array, Builder};
 use craneflow_ir::{Rules, Type};
-
-/// Most convolutions that one becomes.
-const MOST_PHASES: usize = 16;
 
 /// Rewrites every convolution with padding or a dilated input.
 pub fn windows(graph: &Graph) -> Graph {
@@ -118,22 +116,15 @@ impl Phases<'_> {
     /// The result of the convolution, or `None` where this is not its form.
     fn of(b: &mut Builder, c: &Convolution, x: &[Value]) -> Option<Value> {
         let (ty, kernel) = (b.ty(x[0]).clone(), b.ty(x[1]).clone());
+        if !c.leaves_out_holes(&ty) {
+            return None;
+        }
         let w = c.window_of(&kernel);
-        let dilated = |i: &usize| w.base_dilation[*i] > 1;
-        let axes = 0..w.size.len();
-        let in_step = |i: usize| w.stride[i] == 1 && w.window_dilation[i] == 1;
-        let count: usize = w.base_dilation.iter().product();
-        if !axes.clone().any(|i| dilated(&i))
-            || !axes.clone().filter(dilated).all(in_step)
-            || count > MOST_PHASES
-        {
-            return None;
-        }
         let result = c.infer(&[ty.clone(), kernel]).ok()?.remove(0);
-        if result.count() == 0 || ty.count() == 0 {
+        if result.count() == 0 {
             return None;
         }
-        let phases: Vec<Vec<Phase>> = axes
+        let phases: Vec<Vec<Phase>> = (0..w.size.len())
             .map(|i| {
                 let extent = ty.shape[c.dims.input_spatial[i]];
                 let results = result.shape[c.dims.output_spatial[i]];

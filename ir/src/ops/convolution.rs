@@ -30,7 +30,8 @@ const OP: &str = "convolution";
 /// `convolution(input, kernel)`: StableHLO `convolution`. Accumulates by fused multiply-add from zero
 /// over window positions and the input features of the group, row-major in the order of the input's
 /// axes, so that memory is walked in its order whatever the layout (a reversed kernel is read
-/// backwards); padding and the holes of a dilated input are zeros that take part.
+/// backwards); padding and the holes of a dilated input are zeros that take part, but for the holes that are
+/// [left out](Convolution::leaves_out_holes).
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct Convolution {
     /// Strides, padding, `base_dilation` of the input and `window_dilation` of the kernel, per
@@ -73,6 +74,21 @@ impl Convolution {
             size: spatial.map(|&a| kernel.shape[a]).collect(),
             ..self.window.clone()
         }
+    }
+
+    /// Whether the places between the elements of a dilated input take no part. So it is where each window strides
+    /// over them in step: the result then is that of a few convolutions without holes.
+    pub fn leaves_out_holes(&self, input: &Type) -> bool {
+        /// Most convolutions that one becomes.
+        const MOST: usize = 16;
+        let w = &self.window;
+        let dilated = || (0..w.base_dilation.len()).filter(|&i| w.base_dilation[i] > 1);
+        let in_step = |i: usize| w.stride[i] == 1 && w.window_dilation[i] == 1;
+        let parts = w.base_dilation.iter().try_fold(1usize, |n, &e| n.checked_mul(e));
+        dilated().next().is_some()
+            && dilated().all(in_step)
+            && parts.is_some_and(|n| n <= MOST)
+            && input.count() > 0
     }
 
     fn check_window(&self, x: &[Type]) -> Result<(), TypeError> {

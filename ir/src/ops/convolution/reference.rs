@@ -52,6 +52,7 @@ struct Positions<'a> {
     size: Vec<usize>,
     batch: usize,
     strides: (Vec<usize>, Vec<usize>),
+    leaves_out_holes: bool,
     /// Window position (row-major) and input feature, in the order of accumulation.
     steps: Vec<(usize, usize)>,
 }
@@ -65,11 +66,13 @@ impl<'a> Positions<'a> {
             size: op.window_of(&x[1]).size,
             batch: y.shape[op.dims.output_batch],
             strides: (x[0].shape.strides(), x[1].shape.strides()),
+            leaves_out_holes: op.leaves_out_holes(&x[0]),
             steps: steps(op, &x[1]),
         }
     }
 
-    /// Linear positions in input (`None` in the padding) and kernel, in the order of accumulation.
+    /// Linear positions in input (`None` in padding and holes) and kernel, of the products that take part, in the order
+    /// of accumulation.
     fn pairs(&self, at: &[usize]) -> Vec<(Option<usize>, usize)> {
         let (d, (ls, rs)) = (&self.op.dims, &self.strides);
         let out = at[d.output_feature];
@@ -80,19 +83,19 @@ impl<'a> Positions<'a> {
         let left = batch * ls[d.input_batch] + feature * ls[d.input_feature];
         let right = out * rs[d.kernel_output];
         let positions = 0..self.size.iter().product();
-        let places: Vec<(Option<usize>, usize)> = positions
+        let places: Vec<Option<(Option<usize>, usize)>> = positions
             .map(|i| self.place(at, &unravel(i, &self.size)))
             .collect();
         let pair = |&(w, f): &(usize, usize)| {
-            let (l, r) = places[w];
+            let (l, r) = places[w]?;
             let l = l.map(|l| left + l + f * ls[d.input_feature]);
-            (l, right + r + f * rs[d.kernel_input])
+            Some((l, right + r + f * rs[d.kernel_input]))
         };
-        self.steps.iter().map(pair).collect()
+        self.steps.iter().filter_map(pair).collect()
     }
 
-    /// Linear positions of the spatial part of a window position in input and kernel.
-    fn place(&self, at: &[usize], w: &[usize]) -> (Option<usize>, usize) {
+    /// Linear positions of the spatial part of a window position in input and kernel, unless it takes no part.
+    fn place(&self, at: &[usize], w: &[usize]) -> Option<(Option<usize>, usize)> {
         let (op, d) = (self.op, &self.op.dims);
         let (mut l, mut r) = (Some(0), 0);
         for (i, &w) in w.iter().enumerate() {
@@ -100,7 +103,11 @@ impl<'a> Positions<'a> {
             let p = (out * op.window.stride[i] + w * op.window.window_dilation[i]) as i64;
             let holes = op.window.base_dilation[i];
             let axis = d.input_spatial[i];
-            let p = usize::try_from(p - op.window.padding[i].0).ok();
+            let p = p - op.window.padding[i].0;
+            if self.leaves_out_holes && p.rem_euclid(holes as i64) != 0 {
+                return None;
+            }
+            let p = usize::try_from(p).ok();
             let p = p.filter(|p| p % holes == 0 && p / holes < self.input.shape[axis]);
             l = l.zip(p).map(|(l, p)| l + p / holes * self.strides.0[axis]);
             let w = if op.reversal[i] {
@@ -110,6 +117,6 @@ impl<'a> Positions<'a> {
             };
             r += w * self.strides.1[d.kernel_spatial[i]];
         }
-        (l, r)
+        Some((l, r))
     }
 }
