@@ -2,7 +2,7 @@
 
 use super::callback::Effects;
 use super::value::{Form, Val};
-use super::{Cx, Fault, fma};
+use super::{Cx, Fault, rounding};
 use crate::stablehlo::error::{ImportError, Place};
 use crate::stablehlo::tree::{Attr, ElementType, Func, Id, Module, Ty};
 use crate::stablehlo::{Arg, Donation, Imported};
@@ -52,7 +52,7 @@ pub fn program(module: &Module) -> Result<Imported, ImportError> {
     let python = std::mem::take(&mut cx.python);
     let mut graph = cx.b.finish();
     donate(&mut graph, &inputs, outputs.len());
-    fma::contract(&mut graph);
+    rounding::fewer(&mut graph);
     let graph = Verified::graph(graph).map_err(|e| at_main(main, e.to_string()))?;
     Ok(Imported {
         graph,
