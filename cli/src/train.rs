@@ -1,5 +1,14 @@
 //! `craneflow train`
 
+/// Prints a line, if anybody still reads.
+macro_rules! say {
+    ($($line:tt)*) => {{
+        let _ = writeln!(std::io::stdout(), $($line)*);
+    }};
+}
+
+mod folds;
+
 use crate::choice::{Choice, Optimizer, shape_text};
 use crate::saved::{self, DEFAULT_FILE, Origin};
 use anyhow::{Context, Result, bail};
@@ -7,19 +16,13 @@ use craneflow::nn::callbacks::{BackupAndRestore, Callback, CsvLogger, TensorBoar
 use craneflow::nn::data::front::Front;
 use craneflow::nn::data::source::Feeding;
 use craneflow::nn::data::{self, Source, Split, Table};
-use craneflow::nn::recipe::Recipe;
+use craneflow::nn::model::Logs;
+use craneflow::nn::recipe::{Loaded, Recipe};
 use craneflow::nn::report::Report;
 use craneflow::nn::{FitOptions, Model, Verbose};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
-
-/// Prints a line, if anybody still reads.
-macro_rules! say {
-    ($($line:tt)*) => {{
-        let _ = writeln!(std::io::stdout(), $($line)*);
-    }};
-}
 
 /// Trains, and saves when all epochs are done.
 #[derive(clap::Args)]
@@ -63,6 +66,10 @@ pub struct Args {
     /// Steps between backups; default: once an epoch
     #[arg(long, value_name = "N", value_parser = positive, requires = "backup")]
     backup_every: Option<usize>,
+    /// Divide the samples into so many parts, train a model for each part that is held out in turn, and print how good
+    /// they are on average; default: as described. 1 trains one model
+    #[arg(long, value_name = "N", value_parser = positive, requires = "recipe")]
+    folds: Option<usize>,
     /// Write the numbers of each epoch to a CSV file
     #[arg(long, value_name = "CSV")]
     log: Option<PathBuf>,
@@ -101,14 +108,18 @@ struct Job {
 pub fn run(args: &Args) -> Result<()> {
     check_folder(&args.save)?;
     let mut job = match &args.recipe {
-        Some(path) => described(args, path)?,
+        Some(path) => {
+            let recipe = recipe_of(args, path)?;
+            let described = || recipe.folds().unwrap_or(1);
+            match args.folds.unwrap_or_else(described) {
+                1 => described_job(args, recipe)?,
+                folds => return folds::run(args, path, folds),
+            }
+        }
         None => built_in(args)?,
     };
     if let Some(path) = &args.resume {
         job.model.load(path)?;
-    }
-    if let Some(rate) = args.lr {
-        job.model.set_learning_rate(rate);
     }
     if let Some(path) = &args.log {
         job.callbacks.push(Box::new(CsvLogger::new(path)));
@@ -146,12 +157,11 @@ pub fn run(args: &Args) -> Result<()> {
     fit(&mut job, args, board.as_mut())?;
     let epochs = job.model.epochs() - before;
     let time = start.elapsed().as_secs_f64();
-    let test = job.split.test.batches(&Feeding::in_order(32));
-    let found = job.model.evaluate_pipeline(&test)?;
+    let found = evaluated(&mut job)?;
     say!("{epochs} epochs in {time:.1} s");
     for (name, value) in &found {
         match name.as_str() {
-            "accuracy" => say!("held-out accuracy: {:.2} %", 100.0 * value),
+            "accuracy" => say!("held-out accuracy: {}", percent(*value)),
             name => {
                 let units = job.front.in_units(name, *value).unwrap_or_default();
                 say!("held-out {name}: {value:.5}{units}");
@@ -206,21 +216,40 @@ fn built_in(args: &Args) -> Result<Job> {
     })
 }
 
-fn described(args: &Args, path: &Path) -> Result<Job> {
+/// Loss and metrics on the held-out part.
+fn evaluated(job: &mut Job) -> Result<Logs> {
+    let test = job.split.test.batches(&Feeding::in_order(32));
+    Ok(job.model.evaluate_pipeline(&test)?)
+}
+
+fn percent(share: f64) -> String {
+    format!("{:.2} %", 100.0 * share)
+}
+
+fn recipe_of(args: &Args, path: &Path) -> Result<Recipe> {
     if !path.is_file() {
         bail!(
             "{}: no such file; `craneflow init` writes a description to start from",
             path.display()
         );
     }
-    let mut recipe = Recipe::read(path)?;
-    if let Some(seed) = args.seed {
-        recipe = recipe.seed(seed);
-    }
+    let recipe = Recipe::read(path)?;
+    Ok(match args.seed {
+        Some(seed) => recipe.seed(seed),
+        None => recipe,
+    })
+}
+
+fn described_job(args: &Args, recipe: Recipe) -> Result<Job> {
     let loaded = recipe.load_data()?;
     for warning in &loaded.warnings {
         eprintln!("warning: {warning}");
     }
+    job_of(args, recipe, loaded)
+}
+
+/// What a description trains on these samples.
+fn job_of(args: &Args, recipe: Recipe, loaded: Loaded) -> Result<Job> {
     let mut model = recipe.build(&loaded.split.train)?;
     if args.threads > 0 {
         model = model.options(crate::choice::threads(args.threads));
@@ -249,6 +278,9 @@ fn fit(job: &mut Job, args: &Args, board: Option<&mut TensorBoard>) -> Result<()
     }
     if let Some(board) = board {
         callbacks.push(Box::new(board));
+    }
+    if let Some(rate) = args.lr {
+        job.model.set_learning_rate(rate);
     }
     let train = &job.split.train;
     let watched = job.validation.as_ref().unwrap_or(&job.split.test);

@@ -347,3 +347,54 @@ fn sounds_are_trained_on_and_predicted() {
     );
     assert!(said.contains(",low,"), "{said}");
 }
+
+#[test]
+fn folds_are_held_out_in_turn() {
+    let at = folder();
+    let at = at.path();
+    std::fs::write(at.join("table.csv"), table()).expect("writes");
+    let text = "[data]\ntrain = 'table.csv'\ntarget = 'kind'\nignore = ['id']\nmissing = 'mean'\nfolds = 3\n\
+                [model]\nlayers = [{ type = 'Dense', units = 'outputs' }]\n\
+                [training]\nepochs = 40\noptimizer = { type = 'Adam', learning_rate = 0.1 }\n\
+                [[callback]]\ntype = 'CSVLogger'\nfilename = 'log.csv'\n";
+    std::fs::write(at.join("m.toml"), text).expect("writes");
+    let said = good(at, &["train", "m.toml", "--lines"]);
+    for part in 1..=3 {
+        let begins = format!("Part {part} of 3: 40 samples, 20 held out\n");
+        assert!(said.contains(&begins), "{said}");
+        assert!(said.contains(&format!("part {part}: loss ")), "{said}");
+    }
+    let mean = "accuracy of 3 parts: mean 100.00 %, standard deviation 0.00 %\n";
+    assert!(said.contains(mean), "{said}");
+    let files = std::fs::read_dir(at).expect("is there").count();
+    assert_eq!(files, 2, "a cross-validation writes nothing");
+    // The same again, and a single model.
+    let again = good(at, &["train", "m.toml", "--lines", "--folds", "3"]);
+    let figures = |said: &str| {
+        let lines = said.lines().filter(|l| l.contains(" of 3 parts: "));
+        lines.map(str::to_string).collect::<Vec<_>>()
+    };
+    assert_eq!(figures(&again), figures(&said));
+    let said = good(at, &["train", "m.toml", "--lines", "--folds", "1"]);
+    assert!(said.contains("48 samples of 5, 12 held out"), "{said}");
+    assert!(at.join("model.safetensors").is_file() && at.join("log.csv").is_file());
+    let message = bad(at, &["train", "m.toml", "--report", "r"]);
+    assert!(
+        message.contains("--report belongs to a single training"),
+        "{message}"
+    );
+    let message = bad(at, &["train", "m.toml", "--folds", "61"]);
+    assert!(message.contains("61"), "{message}");
+    // Values are in the units of their column, whatever the scale of a part.
+    let text = text
+        .replace("'kind'", "'height'")
+        .replace("folds = 3", "folds = 2\nscale_target = true");
+    let text = text.replace("ignore = ['id']", "ignore = ['id', 'kind']");
+    std::fs::write(at.join("v.toml"), text).expect("writes");
+    let said = good(at, &["train", "v.toml", "--lines"]);
+    assert!(
+        said.contains("mean_absolute_error of 2 parts: mean "),
+        "{said}"
+    );
+    assert!(said.contains(" in `height`, standard deviation "), "{said}");
+}

@@ -205,10 +205,24 @@ impl Recipe {
 
     /// The callbacks, new ones at every call.
     pub fn callbacks(&self) -> Result<Vec<Box<dyn Callback>>, RecipeError> {
+        self.chosen_callbacks(|_| true)
+    }
+
+    /// The callbacks that write no files, for one of several trainings.
+    pub fn callbacks_without_files(&self) -> Result<Vec<Box<dyn Callback>>, RecipeError> {
+        self.chosen_callbacks(|name| !training::WRITING.contains(&name))
+    }
+
+    fn chosen_callbacks(
+        &self,
+        wanted: impl Fn(&str) -> bool,
+    ) -> Result<Vec<Box<dyn Callback>>, RecipeError> {
         let folder = self.path.parent().unwrap_or(Path::new(""));
         document::read(&self.path, &self.text, |top| {
             known(top);
-            training::callbacks(top, folder)
+            let all = training::callbacks(top, folder)?.into_iter();
+            let chosen = all.filter(|(name, _)| wanted(name));
+            Ok(chosen.map(|(_, callback)| callback).collect())
         })
     }
 

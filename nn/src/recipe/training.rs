@@ -40,6 +40,12 @@ const CALLBACKS: [&str; 6] = [
     "TerminateOnNaN",
 ];
 
+/// Those that write files.
+pub(super) const WRITING: [&str; 3] = ["CSVLogger", "ModelCheckpoint", "TensorBoard"];
+
+/// A callback and its name.
+type Named = (String, Box<dyn Callback>);
+
 /// Reads numbers of `[training]`; paths are relative to `folder`.
 pub(super) fn plan(s: &Section<'_>, folder: &Path) -> Result<TrainingPlan, RecipeError> {
     let positive = |key: &str, default: usize| {
@@ -130,10 +136,7 @@ fn probabilities(loss: Loss) -> Loss {
 }
 
 /// Reads `[[callback]]`; paths are relative to `folder`.
-pub(super) fn callbacks(
-    s: &Section<'_>,
-    folder: &Path,
-) -> Result<Vec<Box<dyn Callback>>, RecipeError> {
+pub(super) fn callbacks(s: &Section<'_>, folder: &Path) -> Result<Vec<Named>, RecipeError> {
     let list = s.with("callback", |node| {
         let one = |node: &Node<'_>| callback(&node.section()?, folder);
         node.list()?.iter().map(one).collect::<Result<Vec<_>, _>>()
@@ -158,7 +161,7 @@ pub(super) fn monitored(top: &Section<'_>, model: &Model) -> Result<(), RecipeEr
     Ok(())
 }
 
-fn callback(s: &Section<'_>, folder: &Path) -> Result<Box<dyn Callback>, RecipeError> {
+fn callback(s: &Section<'_>, folder: &Path) -> Result<Named, RecipeError> {
     let word: String = s.need("type")?;
     let modes = [("auto", Mode::Auto), ("min", Mode::Min), ("max", Mode::Max)];
     let mode =
@@ -218,5 +221,5 @@ fn callback(s: &Section<'_>, folder: &Path) -> Result<Box<dyn Callback>, RecipeE
         }
     };
     s.done()?;
-    Ok(callback)
+    Ok((word, callback))
 }
