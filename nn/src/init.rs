@@ -112,8 +112,17 @@ const CUT: f64 = 0.879_625_661_034_239_8;
 impl Init {
     /// The start of a weight of type `f32`.
     pub fn array(self, shape: &Shape, rng: &mut Rng) -> Array {
+        self.array_between(shape, fans(shape), rng)
+    }
+
+    /// The start of a weight between so many inputs and outputs, which do not follow from its shape.
+    pub(crate) fn array_between(
+        self,
+        shape: &Shape,
+        (fan_in, fan_out): (f64, f64),
+        rng: &mut Rng,
+    ) -> Array {
         let ty = Type::new(DType::F32, shape.clone());
-        let (fan_in, fan_out) = fans(shape);
         let mut draw: Box<dyn FnMut() -> f32> = match self {
             Init::Zeros => Box::new(|| 0.0),
             Init::Ones => Box::new(|| 1.0),

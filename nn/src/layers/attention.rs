@@ -93,7 +93,8 @@ impl MultiHeadAttention {
         let tracer = cx.tracer().clone();
         tracer.layer(name, || {
             let shape = [x.dim(2), heads, width];
-            let kernel = cx.weight("kernel", &shape, self.kernel.clone());
+            let spec = self.kernel.clone().between(x.dim(2), heads * width);
+            let kernel = cx.weight("kernel", &shape, spec);
             let y = einsum("btd,dhw->bhtw", x, &kernel);
             match self.use_bias {
                 true => {
@@ -141,7 +142,9 @@ layer!(MultiHeadAttention, |self, cx, x| {
     let tracer = cx.tracer().clone();
     tracer.layer("attention_output", || {
         let shape = [self.heads, self.value_width, width];
-        let kernel = cx.weight("kernel", &shape, self.kernel.clone());
+        let spec = self.kernel.clone();
+        let spec = spec.between(self.heads * self.value_width, width);
+        let kernel = cx.weight("kernel", &shape, spec);
         let y = einsum("bhtw,hwd->btd", &y, &kernel);
         match self.use_bias {
             true => y + cx.weight("bias", &[width], self.bias.clone()),

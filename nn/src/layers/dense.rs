@@ -132,6 +132,15 @@ impl EinsumDense {
         let bias = axes.map(|c| if biased(&c) { extent(*c) } else { Some(1) });
         Some((kernel, bias.collect::<Option<_>>()?))
     }
+
+    /// Inputs and outputs of a kernel of this shape: its axes that the result has are outputs.
+    fn fans(&self, kernel: &[usize]) -> (usize, usize) {
+        let [_, letters, result] = self.letters().unwrap_or_default();
+        let axes = letters.iter().zip(kernel);
+        let (outputs, inputs): (Vec<_>, Vec<_>) = axes.partition(|(c, _)| result.contains(c));
+        let product = |axes: Vec<(&char, &usize)>| axes.iter().map(|(_, n)| **n).product();
+        (product(inputs), product(outputs))
+    }
 }
 
 options!(EinsumDense {
@@ -156,7 +165,9 @@ layer!(EinsumDense, |self, cx, x| {
         };
         return x.fail(x.ty().clone(), error);
     };
-    let kernel = cx.weight("kernel", &kernel, self.kernel.clone());
+    let (inputs, outputs) = self.fans(&kernel);
+    let spec = self.kernel.clone().between(inputs, outputs);
+    let kernel = cx.weight("kernel", &kernel, spec);
     let mut y = einsum(&self.equation, x, &kernel);
     if !self.bias_axes.is_empty() {
         y = y + cx.weight("bias", &bias, self.bias.clone());

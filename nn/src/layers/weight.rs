@@ -44,6 +44,8 @@ pub struct WeightSpec {
     pub regularizer: Option<Regularizer>,
     /// What it is projected on after every step.
     pub constraint: Option<Constraint>,
+    /// Between how many inputs and outputs it is, where that does not follow from its shape.
+    pub fans: Option<(usize, usize)>,
 }
 
 impl From<Init> for WeightSpec {
@@ -53,6 +55,7 @@ impl From<Init> for WeightSpec {
             value: None,
             regularizer: None,
             constraint: None,
+            fans: None,
         }
     }
 }
@@ -66,12 +69,25 @@ impl WeightSpec {
         }
     }
 
+    /// Of a weight between so many inputs and outputs: what the size of random starts goes by.
+    pub fn between(self, inputs: usize, outputs: usize) -> WeightSpec {
+        WeightSpec {
+            fans: Some((inputs, outputs)),
+            ..self
+        }
+    }
+
     /// The array that a weight of this shape starts from.
     pub fn start(&self, shape: &Shape, rng: &mut Rng) -> Array {
         let fits = |value: &&Arc<Array>| value.ty.shape == *shape;
-        match self.value.as_ref().filter(fits) {
-            Some(value) => (**value).clone(),
-            None => self.init.array(shape, rng),
+        let count = |n: usize| n.max(1) as f64;
+        match (self.value.as_ref().filter(fits), self.fans) {
+            (Some(value), _) => (**value).clone(),
+            (None, None) => self.init.array(shape, rng),
+            (None, Some((inputs, outputs))) => {
+                let fans = (count(inputs), count(outputs));
+                self.init.array_between(shape, fans, rng)
+            }
         }
     }
 }
