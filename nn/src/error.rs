@@ -236,6 +236,16 @@ pub enum NnError {
         position: usize,
         message: String,
     },
+    /// A file of a later version.
+    #[error(
+        "{}: is a file of version {found}, and this version of Craneflow reads files up to version {known}; a later version of Craneflow reads it",
+        path.display()
+    )]
+    Version {
+        path: PathBuf,
+        found: String,
+        known: u32,
+    },
     /// A weight in a file that does not fit the model.
     #[error("{}: {name}: expected {expected}, found {found}", path.display())]
     Weight {

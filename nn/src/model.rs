@@ -27,6 +27,7 @@ mod weights;
 pub use fit::{FitOptions, Verbose};
 pub use history::{Epoch, History, Logs};
 pub use inspect::{Inspection, Wire};
+pub(crate) use state::check_version;
 
 use crate::engine::{Engine, Options};
 use crate::error::NnError;
@@ -52,10 +53,16 @@ pub use targets::Target;
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Kind {
-    Train { weighted: bool },
+    Train {
+        weighted: bool,
+    },
     Evaluate,
     Predict,
     Gradient,
+    /// All that a step sees, with the gradients.
+    Inspect {
+        weighted: bool,
+    },
 }
 
 /// A program with what it was compiled for.
@@ -91,6 +98,12 @@ pub struct Model {
     texts: BTreeMap<String, TextVectorization>,
     /// What files say besides, for programs that read them.
     notes: BTreeMap<String, String>,
+    /// The program of the last training step, whose batch is still in it.
+    last: Option<usize>,
+    /// The weights that were trained, where averages have taken their place: training goes on from them. Else empty.
+    unaveraged: Vec<Array>,
+    /// The version of files from which on all of its notes are understood.
+    notes_version: u32,
 }
 
 impl Model {
@@ -112,6 +125,9 @@ impl Model {
             history: History::default(),
             texts: BTreeMap::new(),
             notes: BTreeMap::new(),
+            last: None,
+            unaveraged: vec![],
+            notes_version: 0,
         };
         model.reset();
         Ok(model)
@@ -129,6 +145,7 @@ impl Model {
         self.pull();
         self.options = options;
         self.programs.clear();
+        self.last = None;
         self
     }
 
@@ -167,6 +184,7 @@ impl Model {
     /// Forgets programs and the state of training, and starts the latter anew.
     fn renew_training(&mut self) {
         self.programs.clear();
+        self.last = None;
         let weights = self.network.weights.len();
         self.parts.truncate(weights);
         self.state.truncate(weights);
@@ -307,6 +325,7 @@ impl Model {
         }
         self.add_training_state();
         self.ahead = None;
+        self.unaveraged.clear();
         self.version += 1;
         self.epochs = 0;
         self.steps = 0;
@@ -347,7 +366,7 @@ impl Model {
         if self.programs[index].version != self.version {
             self.pull();
             let held = match kind {
-                Kind::Train { .. } => self.state.len(),
+                Kind::Train { .. } | Kind::Inspect { .. } => self.state.len(),
                 _ => self.network.weights.len(),
             };
             let program = &mut self.programs[index];
@@ -365,6 +384,7 @@ impl Model {
             Kind::Evaluate => programs::evaluate(&self.network, self.training("evaluate")?, batch)?,
             Kind::Predict => self.predict_graph(batch)?,
             Kind::Gradient => programs::gradient(&self.network, self.training("fit")?, batch)?,
+            Kind::Inspect { weighted } => self.inspected(batch, weighted)?,
         };
         let outputs = graph.outputs.len();
         let reports = match (&self.training, kind) {

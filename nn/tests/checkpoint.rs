@@ -3,7 +3,7 @@
 use craneflow_nn::checkpoint::{Checkpoint, read};
 use craneflow_nn::layers::{Dense, Input};
 use craneflow_nn::loss::Loss;
-use craneflow_nn::optim::{Adam, Sgd};
+use craneflow_nn::optim::{Adam, Sgd, Tune};
 use craneflow_nn::{FitOptions, Model, Sequential, Verbose};
 use ndarray::Array2;
 use std::fs;
@@ -19,15 +19,22 @@ fn model(units: usize) -> Model {
     model
 }
 
-fn train(model: &mut Model, epochs: usize) {
-    let x = Array2::from_shape_fn((10, 3), |(i, j)| (i * 3 + j) as f32 / 30.0);
-    let y = Array2::from_shape_fn((10, 1), |(i, _)| i as f32);
-    let options = FitOptions {
+fn options(epochs: usize) -> FitOptions<'static> {
+    FitOptions {
         epochs,
         batch_size: 4,
         verbose: Verbose::Silent,
         ..Default::default()
-    };
+    }
+}
+
+fn train(model: &mut Model, epochs: usize) {
+    fit(model, options(epochs));
+}
+
+fn fit(model: &mut Model, options: FitOptions<'_>) {
+    let x = Array2::from_shape_fn((10, 3), |(i, j)| (i * 3 + j) as f32 / 30.0);
+    let y = Array2::from_shape_fn((10, 1), |(i, _)| i as f32);
     model.fit(&x, &y, options).expect("trains");
 }
 
@@ -51,6 +58,48 @@ fn an_interrupted_training_is_the_same_training() {
     );
     let leftovers = fs::read_dir(folder.path()).expect("is there").count();
     assert_eq!(leftovers, 3, "no temporary files remain");
+}
+
+#[test]
+fn a_training_whose_averages_took_the_place_of_weights_goes_on_from_the_weights() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("half");
+    let averaging = || {
+        let mut model = model(4);
+        let optimizer = Adam::new(0.01).moving_average(0.9);
+        model
+            .compile(optimizer, Loss::MeanSquaredError, &[])
+            .expect("compiles");
+        model
+    };
+    let train = |model: &mut Model, epochs| {
+        let options = FitOptions {
+            use_averages: true,
+            ..options(epochs)
+        };
+        fit(model, options);
+    };
+    let mut whole = averaging();
+    train(&mut whole, 4);
+    let mut first = averaging();
+    train(&mut first, 2);
+    first.save(&path).expect("saves");
+    let averages = first.weight("dense.kernel").expect("is there");
+    let mut second = averaging().seed(1);
+    second.load(&path).expect("loads");
+    // Until it is trained, it is what was saved.
+    assert_eq!(second.weight("dense.kernel").expect("is there"), averages);
+    train(&mut second, 2);
+    assert_eq!(second.checkpoint().bytes(), whole.checkpoint().bytes());
+    // In memory it is the same.
+    train(&mut first, 2);
+    assert_eq!(first.checkpoint().bytes(), whole.checkpoint().bytes());
+    // Weights that are set are what is trained.
+    let mut third = averaging();
+    third.load(&path).expect("loads");
+    third.set_weight("dense.kernel", &averages).expect("fits");
+    train(&mut third, 2);
+    assert_ne!(third.checkpoint().bytes(), whole.checkpoint().bytes());
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use super::{Checkpoint, DTYPES, METADATA};
 use crate::error::NnError;
+use crate::model::check_version;
 use craneflow_ir::{Array, Shape, Type};
 use serde_json::{Map, Value};
 use std::path::Path;
@@ -13,11 +14,13 @@ pub fn read(path: impl AsRef<Path>) -> Result<Checkpoint, NnError> {
         path: path.to_path_buf(),
         source,
     })?;
-    parse(&bytes).map_err(|(position, message)| NnError::File {
+    let file = parse(&bytes).map_err(|(position, message)| NnError::File {
         path: path.to_path_buf(),
         position,
         message,
-    })
+    })?;
+    check_version(path, &file)?;
+    Ok(file)
 }
 
 /// Byte and what is wrong there.

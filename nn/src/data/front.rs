@@ -229,6 +229,11 @@ impl Front {
         }
     }
 
+    /// Whether values to be predicted have a scale of their own.
+    pub(crate) fn scales_values(&self) -> bool {
+        matches!(self, Front::Table { prepared, .. } if prepared.scales_values())
+    }
+
     /// What follows a mean difference of values that were scaled: the same in the units of the data.
     pub fn in_units(&self, metric: &str, x: f64) -> Option<String> {
         let Front::Table { prepared, .. } = self else {

@@ -210,6 +210,11 @@ impl Prepared {
         }
     }
 
+    /// Whether values to be predicted have a scale of their own.
+    pub(crate) fn scales_values(&self) -> bool {
+        self.values.is_some()
+    }
+
     /// What a mean or a root mean of differences of values is multiplied by to be in the units of the column,
     /// where values are scaled; `name` is that of the metric.
     pub fn units(&self, name: &str) -> Option<f64> {

@@ -10,11 +10,19 @@ use std::path::Path;
 
 /// What the names of the training state begin with in a file; weights have their own names.
 const TRAINING: &str = "training.";
+/// What the names of weights begin with whose averages have taken their place.
+const UNAVERAGED: &str = "training.unaveraged.";
 /// What the keys of texts begin with in the metadata.
 const TEXT: &str = "text.";
 
-/// The version of what files hold. Files of version 1 do not say it; they lack the history. Files of version 2 lack the architecture.
-const VERSION: u32 = 3;
+/// The version of files. Those of version 1 do not say it; they lack the history. Files of version 2 lack the
+/// architecture.
+const ARCHITECTURE: u32 = 3;
+/// From this version on, values to be predicted may have a scale of their own, which a reader of earlier versions would
+/// not take back.
+const SCALED_VALUES: u32 = 4;
+/// The latest version that is read. A file says the earliest that understands all of it.
+const VERSION: u32 = SCALED_VALUES;
 
 impl Model {
     /// Saves the weights and, of a compiled model, the state of its training: slots and counters of
@@ -41,6 +49,10 @@ impl Model {
     /// Lets files of the model say what its samples are: how files become inputs, the names of the classes and
     /// of the data. `craneflow predict` and `evaluate` go by it.
     pub fn set_samples(&mut self, front: &Front, name: &str, classes: &[String]) {
+        self.notes_version = match front.scales_values() {
+            true => SCALED_VALUES,
+            false => 0,
+        };
         self.set_note("front", front.to_json());
         self.set_note("classes", classes.join("\n"));
         self.set_note("data", name);
@@ -59,11 +71,15 @@ impl Model {
             let name = format!("{prefix}{}", part.name);
             checkpoint.tensors.insert(name, array.clone());
         }
+        for (weight, array) in self.network.weights.iter().zip(&self.unaveraged) {
+            let name = format!("{UNAVERAGED}{}", weight.name);
+            checkpoint.tensors.insert(name, array.clone());
+        }
         let mut note = |key: &str, value: String| {
             checkpoint.metadata.insert(key.to_string(), value);
         };
         note("format", "craneflow".to_string());
-        note("version", VERSION.to_string());
+        note("version", ARCHITECTURE.max(self.notes_version).to_string());
         if let Some(text) = self.architecture() {
             note(architecture::KEY, text);
         }
@@ -108,7 +124,6 @@ impl Model {
         file: &Checkpoint,
         training: bool,
     ) -> Result<(), NnError> {
-        check_version(path, file)?;
         let optimizer = self.training.as_ref().map(|t| t.optimizer.name());
         let resume = training
             && optimizer.is_some()
@@ -134,6 +149,11 @@ impl Model {
                 }
             }
         }
+        let unaveraged = self.network.weights.iter().map(|w| {
+            let array = file.tensors.get(&format!("{UNAVERAGED}{}", w.name));
+            array.filter(|a| a.ty.shape == w.shape).cloned()
+        });
+        let unaveraged: Option<Vec<Array>> = unaveraged.collect();
         let own = |name: &String| self.network.weights.iter().any(|w| w.name == *name);
         let foreign = |name: &&String| !name.starts_with(TRAINING) && !own(name);
         if let Some(name) = file.tensors.keys().find(foreign) {
@@ -156,6 +176,10 @@ impl Model {
         for (i, array) in loaded.into_iter().enumerate() {
             self.state[i] = array;
         }
+        self.unaveraged = match resume {
+            true => unaveraged.unwrap_or_default(),
+            false => vec![],
+        };
         if resume {
             self.seed = number("seed").unwrap_or(self.seed);
             self.epochs = number("epochs").unwrap_or(self.epochs);
@@ -173,17 +197,20 @@ impl Model {
 }
 
 /// Refuses what a later version wrote.
-fn check_version(path: &Path, file: &Checkpoint) -> Result<(), NnError> {
-    let Some(version) = file.metadata.get("version") else {
+pub(crate) fn check_version(path: &Path, file: &Checkpoint) -> Result<(), NnError> {
+    let own = file
+        .metadata
+        .get("format")
+        .is_some_and(|f| f == "craneflow");
+    let Some(version) = file.metadata.get("version").filter(|_| own) else {
         return Ok(());
     };
     match version.parse::<u32>() {
         Ok(n) if n <= VERSION => Ok(()),
-        _ => Err(NnError::Weight {
+        _ => Err(NnError::Version {
             path: path.to_path_buf(),
-            name: "version of the file".to_string(),
-            expected: format!("at most {VERSION} (a later version of Craneflow reads it)"),
             found: version.clone(),
+            known: VERSION,
         }),
     }
 }

@@ -43,6 +43,7 @@ impl Model {
             });
         }
         self.state[index] = value.array();
+        self.unaveraged.clear();
         self.version += 1;
         Ok(())
     }
@@ -88,9 +89,11 @@ impl Model {
         Ok(())
     }
 
-    /// Puts the moving averages of the weights in their place, if the optimizer keeps them.
+    /// Puts the moving averages of the weights in their place, if the optimizer keeps them. A training that goes on,
+    /// from a file too, does so from the weights as they were.
     pub fn use_averages(&mut self) -> Result<(), NnError> {
         self.pull();
+        let trained = self.state[..self.network.weights.len()].to_vec();
         let mut found = false;
         for index in 0..self.network.weights.len() {
             let average = format!("{}.{AVERAGE}", self.network.weights[index].name);
@@ -102,10 +105,25 @@ impl Model {
         }
         self.version += 1;
         match found {
-            true => Ok(()),
+            true => {
+                if self.unaveraged.is_empty() {
+                    self.unaveraged = trained;
+                }
+                Ok(())
+            }
             false => Err(NnError::Empty {
                 what: "moving averages; compile it with an optimizer.moving_average(..)",
             }),
+        }
+    }
+
+    /// Puts the weights back that [`Model::use_averages`] has replaced, to be trained.
+    pub(super) fn put_back(&mut self) {
+        if !self.unaveraged.is_empty() {
+            self.pull();
+            let trained = std::mem::take(&mut self.unaveraged);
+            self.state[..trained.len()].clone_from_slice(&trained);
+            self.version += 1;
         }
     }
 
