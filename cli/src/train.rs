@@ -17,6 +17,7 @@ use craneflow::nn::data::front::Front;
 use craneflow::nn::data::source::Feeding;
 use craneflow::nn::data::{self, Source, Split, Table};
 use craneflow::nn::model::Logs;
+use craneflow::nn::optim::Lbfgs;
 use craneflow::nn::recipe::{Loaded, Recipe};
 use craneflow::nn::report::Report;
 use craneflow::nn::{FitOptions, Model, Verbose};
@@ -101,6 +102,7 @@ struct Job {
     feeding: Feeding,
     class_weight: Vec<f32>,
     averages: bool,
+    lbfgs: Option<Lbfgs>,
     backup: Option<BackupAndRestore>,
     callbacks: Vec<Box<dyn Callback>>,
 }
@@ -211,6 +213,7 @@ fn built_in(args: &Args) -> Result<Job> {
         },
         class_weight: vec![],
         averages: false,
+        lbfgs: None,
         backup: None,
         callbacks: vec![],
     })
@@ -264,6 +267,7 @@ fn job_of(args: &Args, recipe: Recipe, loaded: Loaded) -> Result<Job> {
         epochs: args.epochs.unwrap_or(recipe.training().epochs),
         feeding: recipe.feeding(args.batch.unwrap_or(recipe.training().batch_size)),
         averages: recipe.training().averages,
+        lbfgs: recipe.training().lbfgs.clone(),
         backup: recipe.training().backup.clone(),
         callbacks: recipe.callbacks()?,
         origin: Origin::Recipe(Box::new(recipe)),
@@ -284,6 +288,10 @@ fn fit(job: &mut Job, args: &Args, board: Option<&mut TensorBoard>) -> Result<()
     }
     let train = &job.split.train;
     let watched = job.validation.as_ref().unwrap_or(&job.split.test);
+    let parts = match &job.lbfgs {
+        Some(_) => Some((train.dataset()?, watched.dataset()?)),
+        None => None,
+    };
     let watched = watched.batches(&Feeding::in_order(job.feeding.batch_size));
     let options = FitOptions {
         batch_size: job.feeding.batch_size,
@@ -299,6 +307,15 @@ fn fit(job: &mut Job, args: &Args, board: Option<&mut TensorBoard>) -> Result<()
         backup: job.backup.take(),
         ..FitOptions::default()
     };
+    if let (Some(lbfgs), Some((train, watched))) = (&job.lbfgs, &parts) {
+        let options = FitOptions {
+            validation_data: Some((watched.inputs().into(), watched.labels().into())),
+            ..options
+        };
+        let (x, y) = (train.inputs(), train.labels());
+        job.model.fit_lbfgs_epochs(x, y, lbfgs, options)?;
+        return Ok(());
+    }
     let batches = train.batches(&job.feeding);
     job.model.fit_pipeline(&batches, Some(&watched), options)?;
     Ok(())

@@ -151,6 +151,9 @@ fn a_table_is_described_trained_and_predicted() {
         let mut events = std::fs::read_dir(at.join("tb").join(part)).expect("is there");
         let file = events.next().expect("a file").expect("is there").path();
         assert!(file.display().to_string().contains("tfevents"));
+        let bytes = std::fs::read(&file).expect("is there");
+        let holds = |tag: &[u8]| bytes.windows(tag.len()).any(|part| part == tag);
+        assert_eq!(holds(b"gradients/dense/kernel"), part == "train");
     }
 
     // Other columns, another order, gaps, a colour that is new.
@@ -346,6 +349,30 @@ fn sounds_are_trained_on_and_predicted() {
         &["predict", "s.safetensors", "new.wav", "--format", "csv"],
     );
     assert!(said.contains(",low,"), "{said}");
+}
+
+#[test]
+fn small_tables_are_trained_on_at_once() {
+    let at = folder();
+    let at = at.path();
+    std::fs::write(at.join("table.csv"), table()).expect("writes");
+    let text = "[data]\ntrain = 'table.csv'\ntarget = 'kind'\nignore = ['id']\nmissing = 'mean'\n\
+                [model]\nlayers = [{ type = 'Dense', units = 'outputs', kernel_regularizer = { type = 'l2', l2 = 0.01 } }]\n\
+                [training]\noptimizer = 'lbfgs'\n\
+                [[callback]]\ntype = 'CSVLogger'\nfilename = 'log.csv'\n";
+    std::fs::write(at.join("m.toml"), text).expect("writes");
+    let said = good(at, &["train", "m.toml", "--lines", "--tensorboard", "tb"]);
+    assert!(
+        said.contains("within its tolerance") || said.contains("less than its tolerance"),
+        "{said}"
+    );
+    assert!(said.contains("held-out accuracy: 100.00 %"), "{said}");
+    let log = std::fs::read_to_string(at.join("log.csv")).expect("was written");
+    let iterations = log.lines().count() - 1;
+    assert!((3..100).contains(&iterations), "{log}");
+    assert!(good(at, &["evaluate"]).contains("accuracy: 1.00000"));
+    let message = bad(at, &["train", "m.toml", "--backup", "b"]);
+    assert!(message.contains("L-BFGS"), "{message}");
 }
 
 #[test]

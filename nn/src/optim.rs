@@ -28,6 +28,7 @@ pub use adam::{Adam, AdamW};
 pub use adamax::Adamax;
 pub use ftrl::Ftrl;
 pub use lamb::Lamb;
+pub(crate) use lbfgs::{Ended, Search};
 pub use lbfgs::{Lbfgs, Minimum};
 pub use lion::Lion;
 pub use muon::Muon;
@@ -40,7 +41,7 @@ pub use tuned::{Tune, Tuned};
 
 pub use described::{from_name, names};
 
-pub(crate) use described::optimizer;
+pub(crate) use described::{described_lbfgs, optimizer};
 pub(crate) use tuned::{AVERAGE, Job};
 
 use crate::error::NnError;

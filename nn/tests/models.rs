@@ -4,6 +4,7 @@
 #[path = "models/random.rs"]
 mod random;
 
+use craneflow_nn::callbacks::BackupAndRestore;
 use craneflow_nn::data::Pipeline;
 use craneflow_nn::host::Feed;
 use craneflow_nn::layers::*;
@@ -251,6 +252,57 @@ fn lbfgs_finds_the_line() {
 }
 
 #[test]
+fn iterations_of_lbfgs_are_epochs() {
+    let x = normal(1, (50, 2));
+    let y = Array2::from_shape_fn((50, 1), |(i, _)| 2.0 * x[[i, 0]] - x[[i, 1]] + 0.5);
+    let compiled = || {
+        let mut model = alone(&[2], Dense::new(1));
+        model
+            .compile(
+                Sgd::new(0.1),
+                Loss::MeanSquaredError,
+                &[Metric::MeanAbsoluteError],
+            )
+            .expect("compiles");
+        model
+    };
+    let (mut model, mut other) = (compiled(), compiled());
+    let options = || FitOptions {
+        validation_data: Some(((&x).into(), (&y).into())),
+        ..quiet(100)
+    };
+    let lbfgs = Lbfgs::default();
+    let history = model.fit_lbfgs_epochs(&x, &y, &lbfgs, options());
+    let history = history.expect("trains");
+    let losses = history.get("loss");
+    assert!(
+        losses.len() < 30 && losses.windows(2).all(|w| w[1] <= w[0]),
+        "{losses:?}"
+    );
+    assert!(losses[losses.len() - 1] < 1e-8, "{losses:?}");
+    assert_eq!(history.get("val_loss"), losses);
+    assert_eq!(history.get("mean_absolute_error").len(), losses.len());
+    assert_eq!(
+        (model.epochs(), model.steps_done()),
+        (losses.len() as u64, losses.len() as u64)
+    );
+    other.fit_lbfgs(&x, &y, &lbfgs).expect("runs");
+    let kernel = |m: &mut Model| m.weight("dense.kernel").expect("is there");
+    assert_eq!(kernel(&mut model), kernel(&mut other));
+    let options = FitOptions {
+        backup: Some(BackupAndRestore::new("nowhere")),
+        ..options()
+    };
+    let error = model.fit_lbfgs_epochs(&x, &y, &lbfgs, options);
+    assert!(
+        error
+            .expect_err("is refused")
+            .to_string()
+            .contains("backup")
+    );
+}
+
+#[test]
 fn metrics_are_of_all_samples_and_texts_go_with_the_model() {
     let texts = ["good film", "bad film", "good good", "bad"];
     let words = TextVectorization::adapted(&texts, 10).length(2);
@@ -308,4 +360,46 @@ fn metrics_are_of_all_samples_and_texts_go_with_the_model() {
         other.predict(&numbers).expect("runs"),
         model.predict(&numbers).expect("runs")
     );
+}
+
+#[test]
+fn kernels_of_attention_start_as_large_as_in_keras() {
+    // The greatest number of each kernel in Keras 3.15.1, whose limits are sqrt(6 / (inputs + outputs)).
+    let square = MultiHeadAttention::new(8, 8);
+    let values = MultiHeadAttention::new(3, 16).value_width(5);
+    let joined = EinsumDense::new("abc,cde->abde", &[5, 7, 4]);
+    let split = EinsumDense::new("abcd,cde->abe", &[5, 9]);
+    let greatest = |model: &mut Model, name: &str| {
+        let kernel = model.weight(name).expect("is there");
+        kernel.iter().fold(0.0, |most: f32, x| most.max(x.abs()))
+    };
+    let near = |model: &mut Model, name: &str, keras: f32| {
+        let found = greatest(model, name);
+        assert!(
+            (found / keras - 1.0).abs() < 0.06,
+            "{name}: {found}, in Keras {keras}"
+        );
+    };
+    let mut model = alone(&[5, 64], square);
+    for name in ["query", "key", "value", "attention_output"] {
+        near(
+            &mut model,
+            &format!("multi_head_attention.{name}.kernel"),
+            0.2165,
+        );
+    }
+    let mut model = alone(&[5, 20], values);
+    for (name, keras) in [
+        ("query", 0.2965),
+        ("value", 0.4135),
+        ("attention_output", 0.4137),
+    ] {
+        near(
+            &mut model,
+            &format!("multi_head_attention.{name}.kernel"),
+            keras,
+        );
+    }
+    near(&mut alone(&[5, 20], joined), "einsum_dense.kernel", 0.3534);
+    near(&mut alone(&[5, 4, 6], split), "einsum_dense.kernel", 0.4256);
 }

@@ -315,3 +315,40 @@ fn single_weights_have_rates_and_averages_take_their_place() {
     let message = trained("momentum = 0.9", true).err().expect("keeps none");
     assert!(message.contains("moving_average"), "{message}");
 }
+
+#[test]
+fn lbfgs_is_an_optimizer_of_all_samples_at_once() {
+    let lbfgs = "optimizer = { type = \"L-BFGS\", memory = 5 }";
+    let other = "optimizer = { type = \"SGD\", learning_rate = 0.05, momentum = 0.9 }";
+    let text = GOOD.replace(other, lbfgs);
+    let cases = [
+        (
+            text.clone(),
+            "training.batch_size: L-BFGS does not go with it",
+        ),
+        (
+            text.replace("batch_size = 64", "class_weight = \"balanced\""),
+            "training.class_weight: L-BFGS does not go with it",
+        ),
+        (
+            text.replace("batch_size = 64", "") + "[augment]\nflip = \"horizontal\"\n",
+            "augment: L-BFGS needs samples that stay",
+        ),
+        (
+            text.replace("memory", "memry"),
+            "training.optimizer.memry: unknown key; did you mean `memory`?",
+        ),
+        (text.replace("L-BFGS", "L-BFG"), "There are sgd, "),
+    ];
+    for (text, expected) in cases {
+        let message = wrong(&text);
+        assert!(message.contains(expected), "{message}\nwanted {expected}");
+    }
+    let text = text.replace("batch_size = 64", "");
+    let recipe = Recipe::parse(Path::new("m.toml"), &text).expect("is good");
+    let plan = recipe.training().lbfgs.as_ref().expect("was asked for");
+    assert_eq!((plan.memory, recipe.training().epochs), (5, 2));
+    let unsaid = text.replace("epochs = 2", "");
+    let recipe = Recipe::parse(Path::new("m.toml"), &unsaid).expect("is good");
+    assert_eq!(recipe.training().epochs, 200);
+}

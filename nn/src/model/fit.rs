@@ -4,7 +4,7 @@ use super::batches::Batches;
 use super::feeder::{Ready, Samples, Streamed};
 use super::history::{History, Logs};
 use super::targets::Report;
-use super::training::Validation;
+use super::training::{Stepped, Validation};
 use super::{Kind, Model, weighting};
 use crate::callbacks::{BackupAndRestore, Callback};
 use crate::data::Pipeline;
@@ -162,7 +162,7 @@ impl Model {
         if let Some((x, y)) = options.validation_data.take() {
             validation.push(Validation::Data(x, y));
         }
-        self.train(&mut samples, validation, options)
+        self.train(&mut Stepped(&mut samples), validation, options)
     }
 
     /// Trains on batches of a pipeline: the inputs of the model, then the labels, and then, if it gives one array
@@ -184,7 +184,7 @@ impl Model {
         let labels = self.network.inputs.len()..self.labelled_arrays()?;
         let class_weight = std::mem::take(&mut options.class_weight);
         let mut batches = Streamed::new(batches).weighted(labels, class_weight);
-        self.train(&mut batches, judged, options)
+        self.train(&mut Stepped(&mut batches), judged, options)
     }
 
     /// Loss and metrics of the batches of a pipeline.
@@ -242,6 +242,7 @@ impl Model {
         totals: &mut Totals,
     ) -> Result<f32, NnError> {
         let weighted = batches.weighted();
+        self.put_back();
         let index = self.program(Kind::Train { weighted }, rows.len())?;
         let first = self.state.len();
         let rate = self.rate;
@@ -253,6 +254,7 @@ impl Model {
         self.steps += 1;
         program.version = self.version;
         self.ahead = Some(index);
+        self.last = Some(index);
         totals.add(&program.engine, &program.reports, rows.len());
         Ok(program.engine.scalar(program.reports[0]))
     }

@@ -1,8 +1,7 @@
 //! A look inside a training step, for reports.
 
-use super::Model;
 use super::batches::Batches;
-use crate::engine::Engine;
+use super::{Kind, Model};
 use crate::error::NnError;
 use crate::host::Feed;
 use craneflow_ir::Array;
@@ -36,19 +35,7 @@ impl Model {
         let batches = Batches::new(&self.network, &x, Some((&targets, &y)))?;
         let samples = batches.samples();
         let rows: Vec<usize> = (0..samples).collect();
-        let graph = self.inspected(samples, false)?;
-        let mut engine = Engine::compile(graph, &self.options)?;
-        for (i, array) in self.state.iter().enumerate() {
-            engine.set(i, &array.into())?;
-        }
-        batches.set_rows(&mut engine, self.state.len(), &rows)?;
-        engine.run(&[])?;
-        let outputs = engine.outputs().iter().enumerate();
-        let gradients = outputs.filter_map(|(i, port)| {
-            let name = port.name.strip_prefix("gradient.")?;
-            Some((name.to_string(), engine.output(i)))
-        });
-        let gradients = gradients.collect();
+        let gradients = self.gradients_of(&batches.arrays(&rows), samples, false)?;
         let (times, peak_bytes, kernels) = self.timed(&batches, &rows)?;
         Ok(Inspection {
             gradients,
@@ -56,6 +43,44 @@ impl Model {
             peak_bytes,
             kernels,
         })
+    }
+
+    /// The gradients of the trained weights for the last batch that was trained on, with the weights as they are now;
+    /// none before the first step.
+    pub fn last_gradients(&mut self) -> Result<Vec<(String, Array)>, NnError> {
+        let Some(last) = self.last.map(|index| &self.programs[index]) else {
+            return Ok(vec![]);
+        };
+        let Kind::Train { weighted } = last.kind else {
+            return Ok(vec![]);
+        };
+        // Behind the state and the learning rate.
+        let first = self.state.len() + 1;
+        let inputs = first..last.engine.inputs().len();
+        let batch: Vec<Array> = inputs.map(|i| last.engine.get(i)).collect();
+        let samples = last.batch;
+        self.gradients_of(&batch, samples, weighted)
+    }
+
+    /// The gradients of the trained weights for a batch of inputs, labels and, where it is weighted, weights.
+    fn gradients_of(
+        &mut self,
+        batch: &[Array],
+        samples: usize,
+        weighted: bool,
+    ) -> Result<Vec<(String, Array)>, NnError> {
+        let index = self.program(Kind::Inspect { weighted }, samples)?;
+        let engine = &mut self.programs[index].engine;
+        for (i, array) in batch.iter().enumerate() {
+            engine.set(self.state.len() + i, &array.into())?;
+        }
+        engine.run(&[])?;
+        let outputs = engine.outputs().iter().enumerate();
+        let gradients = outputs.filter_map(|(i, port)| {
+            let name = port.name.strip_prefix("gradient.")?;
+            Some((name.to_string(), engine.output(i)))
+        });
+        Ok(gradients.collect())
     }
 
     /// Time by layers, peak memory and kernels of a training step.

@@ -23,8 +23,43 @@ pub(crate) enum Validation<'a> {
     Feeder(Box<dyn Feeder + 'a>),
 }
 
+/// What an epoch of a training does.
+pub(crate) trait Rounds {
+    /// Steps in an epoch, where that is known.
+    fn steps(&self) -> Option<usize>;
+    /// Whether a step may wait for data.
+    fn waits(&self) -> bool;
+    /// What is left of an epoch; gives the totals of all of it, and how long its steps waited.
+    fn round(
+        &mut self,
+        model: &mut Model,
+        run: &mut Loop<'_>,
+    ) -> Result<(Totals, Duration), NnError>;
+}
+
+/// A step of the optimizer for each batch.
+pub(crate) struct Stepped<'f>(pub &'f mut dyn Feeder);
+
+impl Rounds for Stepped<'_> {
+    fn steps(&self) -> Option<usize> {
+        self.0.steps()
+    }
+
+    fn waits(&self) -> bool {
+        self.0.waits()
+    }
+
+    fn round(
+        &mut self,
+        model: &mut Model,
+        run: &mut Loop<'_>,
+    ) -> Result<(Totals, Duration), NnError> {
+        model.steps(self.0, run)
+    }
+}
+
 /// What goes along with a training.
-struct Loop<'a> {
+pub(crate) struct Loop<'a> {
     callbacks: Vec<Box<dyn Callback + 'a>>,
     backup: Option<BackupAndRestore>,
     progress: Progress,
@@ -37,8 +72,19 @@ struct Loop<'a> {
 }
 
 impl Loop<'_> {
+    /// Shows that an epoch of so many steps begins.
+    pub fn begin(&mut self, steps: Option<usize>) {
+        self.progress.begin(steps, 0);
+    }
+
+    /// Ends the training after this epoch, and says why.
+    pub fn end(&mut self, why: &str) {
+        self.progress.say(why);
+        self.position.stop = true;
+    }
+
     /// Calls every callback.
-    fn each(
+    pub fn each(
         &mut self,
         model: &mut Model,
         mut call: impl FnMut(&mut dyn Callback, &mut Run<'_>) -> Result<(), NnError>,
@@ -69,10 +115,10 @@ impl Loop<'_> {
 }
 
 impl Model {
-    /// Trains on what `feeder` gives.
+    /// Trains by rounds.
     pub(crate) fn train(
         &mut self,
-        feeder: &mut dyn Feeder,
+        rounds: &mut dyn Rounds,
         mut validation: Vec<Validation<'_>>,
         options: FitOptions<'_>,
     ) -> Result<History, NnError> {
@@ -82,11 +128,12 @@ impl Model {
             position: Position::default(),
             journal: watched.then(Journal::default),
             epochs: options.epochs,
-            steps: feeder.steps(),
+            steps: rounds.steps(),
             batch_size: options.batch_size,
             backup: options.backup,
             callbacks: options.callbacks,
         };
+        self.put_back();
         run.each(self, |c, run| c.on_train_begin(run))?;
         if let Some(backup) = &run.backup {
             let restored = self.restore(backup, &mut run.callbacks)?;
@@ -99,7 +146,7 @@ impl Model {
             }
         }
         while run.position.epochs < run.epochs && !run.position.stop {
-            self.one_epoch(feeder, &mut validation, &mut run)?;
+            self.one_epoch(rounds, &mut validation, &mut run)?;
         }
         run.progress.close();
         if options.use_averages {
@@ -116,7 +163,7 @@ impl Model {
 
     fn one_epoch(
         &mut self,
-        feeder: &mut dyn Feeder,
+        rounds: &mut dyn Rounds,
         validation: &mut [Validation<'_>],
         run: &mut Loop<'_>,
     ) -> Result<(), NnError> {
@@ -129,7 +176,7 @@ impl Model {
             self.pull();
             journal.begin(&self.state, run.position.steps);
         }
-        let (totals, waited) = self.steps(feeder, run)?;
+        let (totals, waited) = rounds.round(self, run)?;
         let trained = start.elapsed();
         let mut logs = totals.logs();
         for validation in validation {
@@ -146,7 +193,7 @@ impl Model {
         // What callbacks save has this epoch behind it.
         self.epochs += 1;
         run.each(self, |c, run| c.on_epoch_end(run, &mut epoch))?;
-        let share = feeder.waits().then(|| share(waited, trained));
+        let share = rounds.waits().then(|| share(waited, trained));
         run.progress.end(&epoch, share);
         self.history.epochs.push(epoch.clone());
         let position = &mut run.position;

@@ -139,7 +139,32 @@ fn named(node: &Node<'_>) -> Result<Row, RecipeError> {
     let word = String::from_node(node)?;
     let name = word.to_lowercase();
     let row = table().into_iter().find(|row| row.name == name);
-    row.ok_or_else(|| node.unknown(&word, &names().collect::<Vec<_>>()))
+    let known = || names().chain(LBFGS.into_iter().take(1)).collect::<Vec<_>>();
+    row.ok_or_else(|| node.unknown(&word, &known()))
+}
+
+/// Names of L-BFGS, which is no optimizer of steps.
+const LBFGS: [&str; 2] = ["lbfgs", "l-bfgs"];
+
+/// L-BFGS, if a description says so: `"lbfgs"`, or a table with `type` and its numbers.
+pub(crate) fn described_lbfgs(node: &Node<'_>) -> Result<Option<Lbfgs>, RecipeError> {
+    let named = |node: &Node<'_>| {
+        let word = String::from_node(node)?.to_lowercase();
+        Ok(LBFGS.contains(&word.as_str()))
+    };
+    let mut lbfgs = Lbfgs::default();
+    if !node.is_table() {
+        return Ok(named(node)?.then_some(lbfgs));
+    }
+    let s = node.section()?;
+    if s.with("type", named)? != Some(true) {
+        return Ok(None);
+    }
+    lbfgs.memory = s.or("memory", lbfgs.memory)?;
+    lbfgs.gradient_tolerance = s.or("gradient_tolerance", lbfgs.gradient_tolerance)?;
+    lbfgs.value_tolerance = s.or("value_tolerance", lbfgs.value_tolerance)?;
+    s.done()?;
+    Ok(Some(lbfgs))
 }
 
 /// The optimizer of a description: `"adam"`, or a table with `type` and its numbers.

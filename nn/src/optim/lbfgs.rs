@@ -71,56 +71,100 @@ impl Lbfgs {
         start: Vec<f64>,
         mut f: impl FnMut(&[f64]) -> Result<(f64, Vec<f64>), E>,
     ) -> Result<Minimum, E> {
-        let mut x = start;
-        let (mut value, mut gradient) = f(&x)?;
-        let mut pairs: Vec<Pair> = vec![];
+        let mut search = Search::begin(start, &mut f)?;
         for iteration in 0..self.iterations {
-            let minimum = |at: Vec<f64>, value, converged| Minimum {
-                at,
-                value,
-                iterations: iteration,
-                converged,
-            };
-            if gradient.iter().all(|g| g.abs() <= self.gradient_tolerance) {
-                return Ok(minimum(x, value, true));
-            }
-            let mut direction = descent(&gradient, &pairs);
-            if dot(&direction, &gradient) >= 0.0 {
-                pairs.clear();
-                direction = gradient.iter().map(|g| -g).collect();
-            }
-            let first = if pairs.is_empty() {
-                (1.0 / dot(&gradient, &gradient).sqrt()).min(1.0)
-            } else {
-                1.0
-            };
-            let Some((to, lower, slope)) = search(&x, value, &gradient, &direction, first, &mut f)?
-            else {
-                return Ok(minimum(x, value, false));
-            };
-            let s: Vec<f64> = to.iter().zip(&x).map(|(a, b)| a - b).collect();
-            let y: Vec<f64> = slope.iter().zip(&gradient).map(|(a, b)| a - b).collect();
-            let product = dot(&s, &y);
-            if product > 1e-12 * dot(&y, &y) {
-                let rho = 1.0 / product;
-                pairs.push(Pair { s, y, rho });
-                if pairs.len() > self.memory {
-                    pairs.remove(0);
-                }
-            }
-            let fell = value - lower;
-            let size = value.abs().max(lower.abs()).max(1e-30);
-            (x, value, gradient) = (to, lower, slope);
-            if fell <= self.value_tolerance * size {
-                return Ok(minimum(x, value, true));
+            if let Some(ended) = search.iterate(self, &mut f)? {
+                let done = iteration + usize::from(ended == Ended::Value);
+                return Ok(search.minimum(done, ended != Ended::Stuck));
             }
         }
-        Ok(Minimum {
-            at: x,
+        Ok(search.minimum(self.iterations, false))
+    }
+}
+
+/// Why a search is at its end.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Ended {
+    /// The gradient was within its tolerance before the iteration.
+    Gradient,
+    /// The value fell by less than its tolerance in the iteration.
+    Value,
+    /// Nothing lower was found.
+    Stuck,
+}
+
+/// A search on its way.
+pub(crate) struct Search {
+    /// The place.
+    pub x: Vec<f64>,
+    value: f64,
+    gradient: Vec<f64>,
+    pairs: Vec<Pair>,
+}
+
+impl Search {
+    pub fn begin<E>(
+        start: Vec<f64>,
+        f: &mut impl FnMut(&[f64]) -> Result<(f64, Vec<f64>), E>,
+    ) -> Result<Search, E> {
+        let (value, gradient) = f(&start)?;
+        Ok(Search {
+            x: start,
             value,
-            iterations: self.iterations,
-            converged: false,
+            gradient,
+            pairs: vec![],
         })
+    }
+
+    fn minimum(self, iterations: usize, converged: bool) -> Minimum {
+        Minimum {
+            at: self.x,
+            value: self.value,
+            iterations,
+            converged,
+        }
+    }
+
+    /// One iteration; gives why it was the last one, if it was.
+    pub fn iterate<E>(
+        &mut self,
+        options: &Lbfgs,
+        f: &mut impl FnMut(&[f64]) -> Result<(f64, Vec<f64>), E>,
+    ) -> Result<Option<Ended>, E> {
+        let (value, gradient) = (self.value, &self.gradient);
+        if gradient
+            .iter()
+            .all(|g| g.abs() <= options.gradient_tolerance)
+        {
+            return Ok(Some(Ended::Gradient));
+        }
+        let mut direction = descent(gradient, &self.pairs);
+        if dot(&direction, gradient) >= 0.0 {
+            self.pairs.clear();
+            direction = gradient.iter().map(|g| -g).collect();
+        }
+        let first = match self.pairs.is_empty() {
+            true => (1.0 / dot(gradient, gradient).sqrt()).min(1.0),
+            false => 1.0,
+        };
+        let found = search(&self.x, value, gradient, &direction, first, f)?;
+        let Some((to, lower, slope)) = found else {
+            return Ok(Some(Ended::Stuck));
+        };
+        let s: Vec<f64> = to.iter().zip(&self.x).map(|(a, b)| a - b).collect();
+        let y: Vec<f64> = slope.iter().zip(gradient).map(|(a, b)| a - b).collect();
+        let product = dot(&s, &y);
+        if product > 1e-12 * dot(&y, &y) {
+            let rho = 1.0 / product;
+            self.pairs.push(Pair { s, y, rho });
+            if self.pairs.len() > options.memory {
+                self.pairs.remove(0);
+            }
+        }
+        let fell = value - lower;
+        let size = value.abs().max(lower.abs()).max(1e-30);
+        (self.x, self.value, self.gradient) = (to, lower, slope);
+        Ok((fell <= options.value_tolerance * size).then_some(Ended::Value))
     }
 }
 

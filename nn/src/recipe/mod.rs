@@ -91,6 +91,11 @@ impl Recipe {
                     plan
                 }
             };
+            if training.lbfgs.is_some() {
+                top.with("augment", |node| -> Result<(), RecipeError> {
+                    Err(node.error("L-BFGS needs samples that stay what they are"))
+                })?;
+            }
             training::callbacks(top, folder)?;
             section(top, "model")?;
             Ok(Recipe {
@@ -312,5 +317,6 @@ fn empty_training() -> TrainingPlan {
         threads: 0,
         averages: false,
         backup: None,
+        lbfgs: None,
     }
 }

@@ -10,7 +10,7 @@ use crate::describe::document::{FromNode, Node, RecipeError, Section};
 use crate::loss::Loss;
 use crate::metrics::Metric;
 use crate::model::Model;
-use crate::optim::{self, Adam};
+use crate::optim::{self, Adam, Lbfgs, Sgd};
 use std::num::NonZeroUsize;
 use std::path::Path;
 
@@ -29,6 +29,8 @@ pub struct TrainingPlan {
     pub averages: bool,
     /// Where the training goes on from after a crash.
     pub backup: Option<BackupAndRestore>,
+    /// What all samples at once are trained with, where that is no optimizer of steps; epochs are iterations.
+    pub lbfgs: Option<Lbfgs>,
 }
 
 const CALLBACKS: [&str; 6] = [
@@ -57,8 +59,18 @@ pub(super) fn plan(s: &Section<'_>, folder: &Path) -> Result<TrainingPlan, Recip
         true => Ok(node.section()?.node("ema_momentum").is_some()),
         false => Ok(false),
     })?;
+    let lbfgs = s.with("optimizer", optim::described_lbfgs)?.flatten();
+    let epochs = lbfgs.as_ref().map_or(10, |lbfgs| lbfgs.iterations);
+    if lbfgs.is_some() {
+        for key in ["batch_size", "class_weight", "backup"] {
+            s.with(key, |node| -> Result<(), RecipeError> {
+                Err(node.error("L-BFGS does not go with it: all samples are one step, and nothing of a search is saved"))
+            })?;
+        }
+    }
     Ok(TrainingPlan {
-        epochs: positive("epochs", 10)?,
+        lbfgs,
+        epochs: positive("epochs", epochs)?,
         batch_size: positive("batch_size", 32)?,
         seed: s.or("seed", 1)?,
         threads: s.or("threads", 0)?,
@@ -87,8 +99,13 @@ pub(super) fn compile(s: &Section<'_>, model: &mut Model, values: bool) -> Resul
         true => vec![Metric::MeanAbsoluteError],
         false => vec![Metric::Accuracy],
     });
-    let optimizer = s.with("optimizer", optim::optimizer)?;
-    let optimizer = optimizer.unwrap_or_else(|| Adam::default().into());
+    let optimizer = match s.with("optimizer", optim::described_lbfgs)?.flatten() {
+        // Steps are not its own; this one has nothing to save.
+        Some(_) => Sgd::default().into(),
+        None => s
+            .with("optimizer", optim::optimizer)?
+            .unwrap_or_else(|| Adam::default().into()),
+    };
     model
         .compile(optimizer, loss, &metrics)
         .map_err(|e| s.error(e.to_string()))

@@ -14,7 +14,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-/// Writes numbers of each epoch, the graph and the table of layers and, if wanted, histograms of the weights to
+/// Writes numbers of each epoch, the graph and the table of layers and, if wanted, histograms of weights and gradients to
 /// `train/` and `validation/` below a folder, under the tags that Keras uses.
 #[derive(Debug)]
 pub struct TensorBoard {
@@ -80,7 +80,8 @@ impl TensorBoard {
         }
     }
 
-    /// Writes histograms of the weights after every so many epochs; default never, 0.
+    /// Writes histograms of the weights, and of their gradients for the last batch under `gradients/`, after every so
+    /// many epochs; default never, 0.
     pub fn histogram_freq(mut self, epochs: u64) -> Self {
         self.histogram_freq = epochs;
         self
@@ -190,6 +191,12 @@ impl Callback for TensorBoard {
             for (name, array) in run.model.weight_arrays() {
                 let numbers: Vec<f32> = floats(&array).collect();
                 let value = record::histogram(&name.replace('.', "/"), &numbers);
+                self.train()?.value(epoch.number, value)?;
+            }
+            for (name, array) in run.model.last_gradients()? {
+                let numbers: Vec<f32> = floats(&array).collect();
+                let tag = format!("gradients/{}", name.replace('.', "/"));
+                let value = record::histogram(&tag, &numbers);
                 self.train()?.value(epoch.number, value)?;
             }
         }
