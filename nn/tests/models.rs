@@ -280,7 +280,10 @@ fn iterations_of_lbfgs_are_epochs() {
         "{losses:?}"
     );
     assert!(losses[losses.len() - 1] < 1e-8, "{losses:?}");
-    assert_eq!(history.get("val_loss"), losses);
+    // Sums of other batches.
+    for (watched, loss) in history.get("val_loss").iter().zip(&losses) {
+        assert!((watched / loss - 1.0).abs() < 1e-5, "{watched} and {loss}");
+    }
     assert_eq!(history.get("mean_absolute_error").len(), losses.len());
     assert_eq!(
         (model.epochs(), model.steps_done()),

@@ -173,7 +173,7 @@ impl Rounds for Descent<'_> {
         run.each(model, |c, run| c.on_batch_end(run, 0, &logs))?;
         if let Some(ended) = ended {
             run.end(match ended {
-                Ended::Gradient => "the gradient is within its tolerance",
+                Ended::There | Ended::Gradient => "the gradient is within its tolerance",
                 Ended::Value => "the loss falls by less than its tolerance",
                 Ended::Stuck => "no lower loss was found along the way down",
             });

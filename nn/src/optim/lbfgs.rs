@@ -74,7 +74,8 @@ impl Lbfgs {
         let mut search = Search::begin(start, &mut f)?;
         for iteration in 0..self.iterations {
             if let Some(ended) = search.iterate(self, &mut f)? {
-                let done = iteration + usize::from(ended == Ended::Value);
+                let moved = matches!(ended, Ended::Gradient | Ended::Value);
+                let done = iteration + usize::from(moved);
                 return Ok(search.minimum(done, ended != Ended::Stuck));
             }
         }
@@ -85,7 +86,9 @@ impl Lbfgs {
 /// Why a search is at its end.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Ended {
-    /// The gradient was within its tolerance before the iteration.
+    /// The gradient was within its tolerance before the iteration, which did nothing.
+    There,
+    /// The gradient is within its tolerance after the iteration.
     Gradient,
     /// The value fell by less than its tolerance in the iteration.
     Value,
@@ -132,11 +135,12 @@ impl Search {
         f: &mut impl FnMut(&[f64]) -> Result<(f64, Vec<f64>), E>,
     ) -> Result<Option<Ended>, E> {
         let (value, gradient) = (self.value, &self.gradient);
-        if gradient
-            .iter()
-            .all(|g| g.abs() <= options.gradient_tolerance)
-        {
-            return Ok(Some(Ended::Gradient));
+        let flat = |gradient: &[f64]| {
+            let mut sizes = gradient.iter().map(|g| g.abs());
+            sizes.all(|g| g <= options.gradient_tolerance)
+        };
+        if flat(gradient) {
+            return Ok(Some(Ended::There));
         }
         let mut direction = descent(gradient, &self.pairs);
         if dot(&direction, gradient) >= 0.0 {
@@ -164,7 +168,11 @@ impl Search {
         let fell = value - lower;
         let size = value.abs().max(lower.abs()).max(1e-30);
         (self.x, self.value, self.gradient) = (to, lower, slope);
-        Ok((fell <= options.value_tolerance * size).then_some(Ended::Value))
+        Ok(match fell <= options.value_tolerance * size {
+            _ if flat(&self.gradient) => Some(Ended::Gradient),
+            true => Some(Ended::Value),
+            false => None,
+        })
     }
 }
 
