@@ -338,7 +338,10 @@ fn lbfgs_is_an_optimizer_of_all_samples_at_once() {
             text.replace("memory", "memry"),
             "training.optimizer.memry: unknown key; did you mean `memory`?",
         ),
-        (text.replace("L-BFGS", "L-BFG"), "schedule_free_adamw, lbfgs"),
+        (
+            text.replace("L-BFGS", "L-BFG"),
+            "schedule_free_adamw, lbfgs",
+        ),
     ];
     for (text, expected) in cases {
         let message = wrong(&text);

@@ -147,7 +147,7 @@ pub(crate) fn png(width: usize, height: usize, channels: usize, pixels: &[u8]) -
 /// The outputs for all samples.
 fn predicted(model: &mut Model, samples: &Source) -> Result<ArrayD<f32>, NnError> {
     let mut outputs = vec![];
-    let batches = samples.batches(&Feeding::in_order(256));
+    let batches = samples.batches(&Feeding::in_order(32));
     for batch in batches.open(Pass::default())? {
         outputs.push(model.predict(&batch?[0])?);
     }
