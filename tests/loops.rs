@@ -6,6 +6,8 @@ use craneflow::ir::{Array, DType, Graph, Scalar, Type, Verified, eval_graph};
 use craneflow::nn::Tensor;
 use craneflow::nn::functional::{Direction, lstm_cell, scan};
 use craneflow::nn::trace::trace;
+use proptest::prelude::*;
+use proptest::test_runner::RngSeed;
 
 fn f64s(shape: &[usize]) -> Type {
     Type::new(DType::F64, shape)
@@ -143,6 +145,62 @@ fn rows_of_a_batch_go_through_all_turns() {
     let mixed = lstm(true);
     assert_eq!(in_parts(&mixed), 0);
     engines::agree(&mixed, &x);
+}
+
+/// One of the things that a turn may do to rows, some of which mix them.
+fn moved(h: &Tensor, x: &[Tensor], what: u8) -> Tensor {
+    let rows = h.dim(0);
+    match what {
+        0 => h.tanh(),
+        1 => h.matmul(&x[2]),
+        2 => x[3].matmul(h),
+        3 => h.reverse(&[0]),
+        4 => h.reverse(&[1]),
+        5 => h - &h.mean(&[1]).keep(h, &[1]),
+        6 => h * &h.mean(&[0]),
+        7 => {
+            let parts = [h.slice_axis(0, 1..rows), h.slice_axis(0, 0..1)];
+            Tensor::concat(&[&parts[0], &parts[1]], 0)
+        }
+        _ => {
+            let parts = h.split(1, 2);
+            Tensor::concat(&[&parts[1].square(), &parts[0]], 1)
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig {
+        cases: std::env::var("CRANEFLOW_CASES").ok().and_then(|n| n.parse().ok()).unwrap_or(24),
+        failure_persistence: None,
+        rng_seed: RngSeed::Fixed(1),
+        ..ProptestConfig::default()
+    })]
+    /// Whether a loop falls into parts or not, every engine computes the same.
+    #[test]
+    fn turns_of_all_kinds(
+        kinds in prop::collection::vec(0..9u8, 1..5),
+        rows in prop::sample::select(vec![2, 4, 8, 16, 12]),
+        turns in 1..5usize,
+    ) {
+        let f32s = |shape: &[usize]| Type::new(DType::F32, shape);
+        let types = [
+            f32s(&[turns, rows, 16]),
+            f32s(&[rows, 16]),
+            f32s(&[16, 16]),
+            f32s(&[rows, rows]),
+        ];
+        let graph = with_gradients(&types, |x| {
+            let (last, all) = scan(&x[1..2], &x[..1], turns, Direction::Forward, |h, xt| {
+                let start = &h[0] * 0.5 + &xt[0];
+                let h = kinds.iter().fold(start, |h, &what| moved(&h, x, what));
+                (vec![h.clone()], vec![h.sin()])
+            });
+            vec![last[0].clone(), all[0].clone()]
+        });
+        let x: Vec<Array> = types.iter().enumerate().map(|(i, t)| numbers(t, i)).collect();
+        engines::agree(&graph, &x);
+    }
 }
 
 #[test]
