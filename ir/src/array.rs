@@ -27,6 +27,11 @@ impl Array {
 
     /// Element `i` of the result is `f(i)`, whose type must be `ty.dtype`.
     pub fn from_fn(ty: Type, mut f: impl FnMut(usize) -> Scalar) -> Array {
+        Array::of_elements(ty, &mut f)
+    }
+
+    /// The same, as one function: it has more than a hundred callers.
+    fn of_elements(ty: Type, f: &mut dyn FnMut(usize) -> Scalar) -> Array {
         let dtype = ty.dtype;
         let bits = (0..ty.count()).map(|i| {
             let s = f(i);
