@@ -1,11 +1,41 @@
 //! The hash of the tables of known nodes and values.
 
 use std::collections::HashMap;
-use std::hash::{BuildHasherDefault, Hasher};
+use std::hash::{BuildHasherDefault, Hash, Hasher};
 
 /// A table that is looked up often while something is built, and never iterated. Its hash is quick and
 /// knows no secret: what fills it is a program of the user's own.
 pub type Table<K, V> = HashMap<K, V, BuildHasherDefault<Mix>>;
+
+/// A key of a [`Table`] whose hash is computed once, however many tables are asked and however often they grow.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Hashed<K> {
+    hash: u64,
+    key: K,
+}
+
+impl<K: Hash> Hashed<K> {
+    /// The key `key`.
+    pub fn new(key: K) -> Hashed<K> {
+        let mut mix = Mix::default();
+        key.hash(&mut mix);
+        Hashed {
+            hash: mix.finish(),
+            key,
+        }
+    }
+
+    /// What it was made of.
+    pub fn key(&self) -> &K {
+        &self.key
+    }
+}
+
+impl<K> Hash for Hashed<K> {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        state.write_u64(self.hash);
+    }
+}
 
 /// The hash of a [`Table`].
 #[derive(Default)]

@@ -5,7 +5,7 @@ mod values;
 
 use super::index::{Atom, Index};
 use super::*;
-use crate::hash::Table;
+use crate::hash::{Hashed, Table};
 use crate::types::Type;
 
 /// An operand of the op being lowered: asks its producer for one element.
@@ -33,12 +33,15 @@ pub struct Out {
     pub mem: Mem,
 }
 
+/// A value: how it is computed, its type, and whether it is a vector.
+type Key = Hashed<(Inst, DType, bool)>;
+
 #[derive(Default)]
 struct Block {
     stmts: Vec<Stmt>,
-    memo: Table<(Inst, DType, bool), Val>,
+    memo: Table<Key, Val>,
     /// Elements of graph values computed so far, by value id and index.
-    elements: Table<(u32, Vec<Index>), Val>,
+    elements: Table<Hashed<(u32, Vec<Index>)>, Val>,
     /// Statements in it run under a condition, so loads must not leave it.
     guarded: bool,
 }

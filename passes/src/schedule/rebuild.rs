@@ -6,7 +6,7 @@ mod values;
 use super::affine;
 use super::scan::{count_uses, registers, stored, uses};
 use craneflow_ir::DType;
-use craneflow_ir::hash::Table;
+use craneflow_ir::hash::{Hashed, Table};
 use craneflow_ir::loops::*;
 
 /// A pass: what becomes of each loop.
@@ -24,11 +24,14 @@ impl Pass for Keep {
     }
 }
 
+/// A value: how it is computed, its type, and whether it is a vector.
+type Key = Hashed<(Inst, DType, bool)>;
+
 #[derive(Default)]
 struct Block {
     stmts: Vec<Stmt>,
     /// Values with the version of the memory they were loaded from.
-    memo: Table<(Inst, DType, bool), (Val, u32)>,
+    memo: Table<Key, (Val, u32)>,
     /// Loads must not leave it.
     guarded: bool,
     /// Memory stored to in it, when it is run many times.
@@ -281,7 +284,8 @@ impl Rebuild {
         let load = Inst::Load(mem, at);
         let version = self.version(&load);
         let block = self.stack.last_mut().expect("open block");
-        block.memo.insert((load, dtype, vector), (v, version));
+        let key = Key::new((load, dtype, vector));
+        block.memo.insert(key, (v, version));
     }
 
     /// Declares a register.

@@ -1,6 +1,7 @@
 //! Values of a kernel under construction: equal ones are one, defined as far out as their operands allow.
 
-use super::KernelBuilder;
+use super::{KernelBuilder, Key};
+use crate::hash::Hashed;
 use crate::loops::index::{Atom, Index};
 use crate::loops::{Affine, Inst, Stmt, Term, Val, ValDef};
 use crate::native::{Cmp, Emit, Native, Scalar};
@@ -50,7 +51,7 @@ impl KernelBuilder {
 
     /// The element of graph value `key` at `at`, if `remember` was told of one that is still visible.
     pub fn recall(&self, key: u32, at: &[Index]) -> Option<Val> {
-        let key = (key, at.to_vec());
+        let key = Hashed::new((key, at.to_vec()));
         self.stack
             .iter()
             .rev()
@@ -61,7 +62,8 @@ impl KernelBuilder {
     /// Notes that `value` is the element of graph value `key` at `at`.
     pub fn remember(&mut self, key: u32, at: &[Index], value: Val) {
         let depth = self.val_depth[value.0 as usize];
-        self.stack[depth].elements.insert((key, at.to_vec()), value);
+        let key = Hashed::new((key, at.to_vec()));
+        self.stack[depth].elements.insert(key, value);
     }
 
     /// The constant a value is known to be.
@@ -123,12 +125,12 @@ impl KernelBuilder {
     }
 
     pub(super) fn pure(&mut self, inst: Inst, dtype: DType, vector: bool) -> Val {
-        let key = (inst, dtype, vector);
+        let key = Key::new((inst, dtype, vector));
         if let Some(&v) = self.stack.iter().rev().find_map(|b| b.memo.get(&key)) {
             return v;
         }
-        let depth = self.home(&key.0);
-        let v = self.define(key.0.clone(), dtype, vector, depth);
+        let depth = self.home(&key.key().0);
+        let v = self.define(key.key().0.clone(), dtype, vector, depth);
         self.stack[depth].memo.insert(key, v);
         v
     }

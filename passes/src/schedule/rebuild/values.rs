@@ -1,7 +1,7 @@
 //! Values of the new kernel: folded, shared with equal ones, and defined as far out as their operands allow.
 
 use super::super::{affine, fold};
-use super::{Block, Rebuild};
+use super::{Block, Key, Rebuild};
 use craneflow_ir::DType;
 use craneflow_ir::loops::*;
 
@@ -76,15 +76,15 @@ impl Rebuild {
             return v;
         }
         let version = self.version(&inst);
-        let key = (inst, dtype, vector);
+        let key = Key::new((inst, dtype, vector));
         let mut blocks = self.stack.iter().rev();
         if let Some(&(v, at)) = blocks.find_map(|b| b.memo.get(&key))
             && at == version
         {
             return v;
         }
-        let depth = self.home(&key.0);
-        let v = self.define(key.0.clone(), dtype, vector, depth);
+        let depth = self.home(&key.key().0);
+        let v = self.define(key.key().0.clone(), dtype, vector, depth);
         self.stack[depth].memo.insert(key, (v, version));
         v
     }
