@@ -10,6 +10,7 @@
 mod blocking;
 mod channels;
 mod edge;
+mod flat;
 mod tile;
 mod view;
 mod walk;
