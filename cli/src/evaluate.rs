@@ -3,7 +3,6 @@
 use crate::saved::{self, DEFAULT_FILE};
 use crate::train::positive;
 use anyhow::Result;
-use craneflow::nn::data::source::Feeding;
 use std::path::PathBuf;
 
 /// Loss and metrics on the held-out part of a data set.
@@ -29,8 +28,7 @@ pub struct Args {
 pub fn run(args: &Args) -> Result<()> {
     let mut loaded = saved::load(&args.file, args.threads)?;
     let part = loaded.samples(args.data.as_deref(), args.train)?;
-    let batches = part.batches(&Feeding::in_order(args.batch));
-    let found = loaded.model.evaluate_pipeline(&batches)?;
+    let found = loaded.model.evaluate_source(&part, args.batch)?;
     println!(
         "{} on {} samples of {}",
         loaded.origin.name(&args.file),

@@ -221,8 +221,7 @@ fn built_in(args: &Args) -> Result<Job> {
 
 /// Loss and metrics on the held-out part.
 fn evaluated(job: &mut Job) -> Result<Logs> {
-    let test = job.split.test.batches(&Feeding::in_order(32));
-    Ok(job.model.evaluate_pipeline(&test)?)
+    Ok(job.model.evaluate_source(&job.split.test, 32)?)
 }
 
 fn percent(share: f64) -> String {
@@ -292,7 +291,6 @@ fn fit(job: &mut Job, args: &Args, board: Option<&mut TensorBoard>) -> Result<()
         Some(_) => Some((train.dataset()?, watched.dataset()?)),
         None => None,
     };
-    let watched = watched.batches(&Feeding::in_order(job.feeding.batch_size));
     let options = FitOptions {
         batch_size: job.feeding.batch_size,
         epochs: job.epochs,
@@ -316,8 +314,8 @@ fn fit(job: &mut Job, args: &Args, board: Option<&mut TensorBoard>) -> Result<()
         job.model.fit_lbfgs_epochs(x, y, lbfgs, options)?;
         return Ok(());
     }
-    let batches = train.batches(&job.feeding);
-    job.model.fit_pipeline(&batches, Some(&watched), options)?;
+    job.model
+        .fit_source(train, &job.feeding, Some(watched), options)?;
     Ok(())
 }
 

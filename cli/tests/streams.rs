@@ -59,6 +59,19 @@ fn files_train_to_the_bytes_that_memory_trains_to() {
         assert!(said.contains(" - waited: "), "{said}");
         assert!(plain(name) == plain("memory.safetensors"), "{lines}");
     }
+    // Without augmentation, memory is lent to the steps.
+    let mut trained = vec![];
+    for lines in ["", "cache_mib = 0"] {
+        describe(at, lines);
+        let text = std::fs::read_to_string(at.join("m.toml")).expect("is there");
+        let (data, model) = text.split_once("[augment]").expect("is there");
+        let (_, model) = model.split_once("[model]").expect("is there");
+        std::fs::write(at.join("m.toml"), format!("{data}[model]{model}")).expect("writes");
+        good(at, &[&train[..], &["plain.safetensors"]].concat());
+        trained.push(plain("plain.safetensors"));
+    }
+    assert!(trained[0] == trained[1]);
+    assert!(trained[0] != plain("memory.safetensors"));
     let page = std::fs::read_to_string(at.join("report/index.html")).expect("was written");
     assert!(page.contains("waited for data"), "{page}");
     let said = good(at, &["evaluate", "files.safetensors"]);

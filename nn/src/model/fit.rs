@@ -7,7 +7,8 @@ use super::targets::Report;
 use super::training::{Stepped, Validation};
 use super::{Kind, Model, weighting};
 use crate::callbacks::{BackupAndRestore, Callback};
-use crate::data::Pipeline;
+use crate::data::source::Feeding;
+use crate::data::{Pipeline, Source};
 use crate::engine::Engine;
 use crate::error::{Layer, NnError};
 use crate::host::Feed;
@@ -145,6 +146,70 @@ impl Model {
         y: &[Feed<'_>],
         mut options: FitOptions<'_>,
     ) -> Result<History, NnError> {
+        let judged = options.validation_data.take();
+        let judged = judged.map(|(x, y)| Validation::Data(x, y));
+        self.fit_samples(x, y, judged.into_iter().collect(), options)
+    }
+
+    /// Trains on samples where they are. `watched` is evaluated after every epoch, without weights. Samples in memory
+    /// are lent to the steps; those in files, or that are augmented, are made ready on workers: which it is changes
+    /// no bit. Of the options, `batch_size` and `shuffle` are those of `how`; `validation_split` and `sample_weight`
+    /// have no effect.
+    pub fn fit_source(
+        &mut self,
+        train: &Source,
+        how: &Feeding,
+        watched: Option<&Source>,
+        options: FitOptions<'_>,
+    ) -> Result<History, NnError> {
+        let options = FitOptions {
+            batch_size: how.batch_size,
+            shuffle: how.shuffle,
+            validation_split: 0.0,
+            sample_weight: None,
+            ..options
+        };
+        let judged = watched.map(|watched| match watched {
+            Source::Memory(data) => Validation::Data(data.inputs().into(), data.labels().into()),
+            Source::Files(_) => {
+                let batches = watched.batches(&Feeding::in_order(how.batch_size));
+                Validation::Feeder(Box::new(Streamed::new(&batches)))
+            }
+        });
+        let judged = judged.into_iter().collect();
+        match (train, how.augment) {
+            (Source::Memory(data), None) => {
+                let (x, y) = ([data.inputs().into()], [data.labels().into()]);
+                self.fit_samples(&x, &y, judged, options)
+            }
+            _ => self.fit_batches(&train.batches(how), judged, options),
+        }
+    }
+
+    /// Loss and metrics of samples where they are, computed in batches of `batch_size`.
+    pub fn evaluate_source(
+        &mut self,
+        samples: &Source,
+        batch_size: usize,
+    ) -> Result<Logs, NnError> {
+        match samples {
+            Source::Memory(data) => {
+                let (x, y) = ([data.inputs().into()], [data.labels().into()]);
+                self.evaluate_all(&x, &y, batch_size)
+            }
+            Source::Files(_) => {
+                self.evaluate_pipeline(&samples.batches(&Feeding::in_order(batch_size)))
+            }
+        }
+    }
+
+    fn fit_samples(
+        &mut self,
+        x: &[Feed<'_>],
+        y: &[Feed<'_>],
+        judged: Vec<Validation<'_>>,
+        options: FitOptions<'_>,
+    ) -> Result<History, NnError> {
         let targets = self.training("fit")?.targets.clone();
         let mut batches = Batches::new(&self.network, x, Some((&targets, y)))?;
         let given = options.sample_weight.as_ref();
@@ -159,9 +224,7 @@ impl Model {
             let rows = (kept..batches.samples()).collect();
             validation.push(Validation::Rows(&batches, rows));
         }
-        if let Some((x, y)) = options.validation_data.take() {
-            validation.push(Validation::Data(x, y));
-        }
+        validation.extend(judged);
         self.train(&mut Stepped(&mut samples), validation, options)
     }
 
@@ -181,6 +244,15 @@ impl Model {
         if let Some((x, y)) = options.validation_data.take() {
             judged.push(Validation::Data(x, y));
         }
+        self.fit_batches(batches, judged, options)
+    }
+
+    fn fit_batches(
+        &mut self,
+        batches: &Pipeline,
+        judged: Vec<Validation<'_>>,
+        mut options: FitOptions<'_>,
+    ) -> Result<History, NnError> {
         let labels = self.network.inputs.len()..self.labelled_arrays()?;
         let class_weight = std::mem::take(&mut options.class_weight);
         let mut batches = Streamed::new(batches).weighted(labels, class_weight);

@@ -61,7 +61,7 @@ impl Report {
         let (x, y) = (train.inputs_of(&first)?, train.labels_of(&first));
         let found = model.inspect_step(&x, &y)?;
         let outputs = predicted(model, test)?;
-        let judged = model.evaluate_pipeline(&test.batches(&Feeding::in_order(32)))?;
+        let judged = model.evaluate_source(test, 32)?;
         let mut facts = facts(model, train, test, &found, batch_size);
         facts.extend(judged.iter().map(|(name, x)| {
             let units = front.in_units(name, *x).unwrap_or_default();
