@@ -148,7 +148,7 @@ fn stays_in(k: &Kernel, met: &[bool], part: usize, parts: usize) -> bool {
         let len = k.params[i as usize].len / parts;
         let (first, end) = ((part * len) as i64, ((part + 1) * len) as i64);
         ranges.affine(at).is_some_and(|(lo, hi)| {
-            lo + reach.min(0) >= first && hi.saturating_add(reach.max(0)) < end
+            lo.saturating_add(reach.min(0)) >= first && hi.saturating_add(reach.max(0)) < end
         })
     };
     let mut elsewhere = |mem: Mem, _: &Affine, _: i64| match mem {
