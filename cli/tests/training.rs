@@ -410,8 +410,15 @@ fn folds_are_held_out_in_turn() {
         message.contains("--report belongs to a single training"),
         "{message}"
     );
-    let message = bad(at, &["train", "m.toml", "--folds", "61"]);
-    assert!(message.contains("61"), "{message}");
+    // More parts than samples are refused before the first is trained on.
+    let many = ["train", "m.toml", "--folds", "61"];
+    let refused = craneflow(at, &many);
+    let message = failed(&refused, 1, &many);
+    assert!(
+        message.contains("60 samples do not make 61 folds"),
+        "{message}"
+    );
+    assert!(!String::from_utf8_lossy(&refused.stdout).contains("Part 1"));
     // Values are in the units of their column, whatever the scale of a part.
     let text = text
         .replace("'kind'", "'height'")

@@ -255,8 +255,11 @@ impl DataPlan {
                 }
             }
         }
-        if kept.is_empty() || held_out.is_empty() {
-            let (name, samples) = (self.train.clone(), table.len());
+        let samples = kept.len() + held_out.len();
+        // The first part is trained on only if there is a last one.
+        let few = matches!(cut, Cut::Fold(_, folds) if folds > samples);
+        if kept.is_empty() || held_out.is_empty() || few {
+            let name = self.train.clone();
             return Err(match cut {
                 Cut::Share(fraction) => DataError::Fraction {
                     name,
